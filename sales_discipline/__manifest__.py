@@ -1,0 +1,21 @@
+{
+    "name": "Sales Discipline",
+    "summary": "One responsible manager per customer, norms of contacts, fair redistribution, an honest funnel",
+    "version": "19.0.1.0.0",
+    "category": "Sales/CRM",
+    "author": "Sales Discipline contributors",
+    "license": "LGPL-3",
+    "depends": ["crm"],
+    "data": [
+        "security/discipline_security.xml",
+        "security/ir.model.access.csv",
+        "data/discipline_cron_data.xml",
+        "views/discipline_menus.xml",
+        "views/discipline_customer_views.xml",
+        "views/discipline_assignment_views.xml",
+    ],
+    "demo": [],
+    "post_init_hook": "post_init_hook",
+    "uninstall_hook": "uninstall_hook",
+    "application": True,
+}

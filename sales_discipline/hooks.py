@@ -1,0 +1,13 @@
+"""What happens once, when the addon is installed or removed."""
+
+
+def post_init_hook(env):
+    """Take over the existing customers: base rows, responsible managers and the first policy of each company."""
+    env["discipline.policy"]._ensure_default()
+    env["discipline.customer"]._reconcile_base()
+    env["discipline.assignment"]._reconcile(origin="install")
+
+
+def uninstall_hook(env):
+    """Leave Odoo's own records as they are; only the saved filters on our fields would dangle."""
+    env["ir.filters"].sudo().search([("domain", "like", "discipline_")]).unlink()

@@ -1,0 +1,51 @@
+from odoo import api, models
+from odoo.tools import SQL
+
+
+class BasePartnerMergeAutomaticWizard(models.TransientModel):
+    _inherit = "base.partner.merge.automatic.wizard"
+
+    @api.model
+    def _update_foreign_keys(self, src_partners, dst_partner):
+        """Carry the ledgers over before Odoo repoints keys: where a unique key fails, Odoo deletes the row."""
+        self._discipline_merge(src_partners, dst_partner)
+        return super()._update_foreign_keys(src_partners, dst_partner)
+
+    @api.model
+    def _discipline_merge(self, src_partners, dst_partner):
+        """Merge the customers behind ``src_partners`` into the one behind ``dst_partner``.
+
+        The target's chain of assignments rules; the sources' becomes history that ended today. Open verdicts are
+        dropped and derived anew, facts are repointed, an orphan target takes the source's manager.
+        """
+        self.env.flush_all()
+        sources = src_partners.sudo().filtered("discipline_id")
+        if not sources:
+            return
+        target = dst_partner.sudo()
+        heir = not target.user_id and sources.filtered("user_id")[:1].user_id
+        ids = sources.ids
+        self.env.cr.execute(
+            SQL(
+                "UPDATE discipline_assignment SET date_to = GREATEST(date_from, %(day)s), origin = 'merge', "
+                "write_date = now() AT TIME ZONE 'UTC' WHERE customer_ref = ANY(%(ids)s) AND date_to IS NULL",
+                day=self.env["discipline.calendar"]._today(target.company_id or self.env.company),
+                ids=ids,
+            )
+        )
+        self.env.cr.execute(
+            SQL("DELETE FROM discipline_compliance WHERE customer_ref = ANY(%s) AND NOT closed", [*ids, target.id])
+        )
+        self._discipline_repoint(ids, target.id)
+        target_row = target.discipline_id
+        self.env.cr.execute(SQL("UPDATE res_partner SET discipline_id = NULL WHERE id = ANY(%s)", ids))
+        self.env.cr.execute(SQL("DELETE FROM discipline_customer WHERE partner_id = ANY(%s)", ids))
+        self.env.invalidate_all()
+        if heir and heir.active:
+            target._discipline_assign(heir, "merge")
+        if target_row:
+            self.env["discipline.compliance"]._evaluate_customers(target.ids)
+
+    @api.model
+    def _discipline_repoint(self, source_ids, target_id):
+        """Repoint the open facts of the sources to the target (a hook: each ledger adds its own)."""

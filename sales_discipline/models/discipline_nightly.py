@@ -1,0 +1,121 @@
+"""The nightly scheduled action: reconcile, judge, close, propose; each step on its own feet."""
+
+import logging
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import api, fields, models
+
+_logger = logging.getLogger(__name__)
+
+
+class DisciplineNightly(models.AbstractModel):
+    _name = "discipline.nightly"
+    _description = "Nightly Work"
+
+    @api.model
+    def _steps(self):
+        """Return the steps of a night, in order, as (key, method name); each method takes the company.
+
+        Other addons and rooms extend it.
+        """
+        return [
+            ("base", "_step_base"),
+            ("contacts", "_step_contacts"),
+            ("purchases", "_step_purchases"),
+            ("classes", "_step_classes"),
+            ("verdicts", "_step_verdicts"),
+            ("closing", "_step_closing"),
+            ("redistribution", "_step_redistribution"),
+        ]
+
+    @api.model
+    def _cron_run(self):
+        """Run the night for every company with discipline on.
+
+        A step that fails is rolled back, written into the list of long work where an administrator sees it, and the
+        next step goes on: one poisoned record must not stop everybody's verdicts.
+        """
+        companies = self.env["res.company"].sudo().search([("discipline_active", "=", True)], order="id")
+        steps = [(company, key, method) for company in companies for key, method in self._steps()]
+        for index, (company, key, method) in enumerate(steps):
+            self._run_step(company, key, method)
+            if self.env.context.get("cron_id"):
+                self.env["ir.cron"]._commit_progress(1, remaining=len(steps) - index - 1)
+
+    @api.model
+    def _run_step(self, company, key, method):
+        Job = self.env["discipline.job"].sudo()
+        name = f"{key}: {company.name}"
+        # companies' data is theirs: whatever a step creates belongs to this company
+        step = self.sudo().with_company(company).with_context(allowed_company_ids=company.ids)
+        try:
+            with self.env.cr.savepoint():
+                getattr(step, method)(company)
+                self.env.flush_all()
+        except psycopg2.errors.SerializationFailure:
+            # Odoo runs the whole action again: somebody was saving the same customers
+            raise
+        except Exception as error:
+            _logger.exception("Sales discipline: the nightly step %s failed", name)
+            self.env.invalidate_all()
+            Job.create(
+                {
+                    "name": name,
+                    "company_id": company.id,
+                    "state": "failed",
+                    "message": str(error),
+                    "finished_at": fields.Datetime.now(),
+                }
+            )
+
+    def _step_base(self, company):
+        """Find customers and managers that changed past the ORM."""
+        self.env["discipline.customer"]._reconcile_base()
+        self.env["discipline.assignment"]._reconcile()
+
+    def _step_contacts(self, company):
+        """Find contacts that a feeder missed."""
+        self.env["discipline.contact"]._reconcile_feeders(company)
+
+    def _step_purchases(self, company):
+        """Find purchases that a feeder missed."""
+        self.env["discipline.revenue"]._reconcile(company)
+
+    def _step_classes(self, company):
+        """Let decided classes come into force; run the monthly ABC analysis when it is due."""
+        self.env["discipline.abc.run"]._nightly(company)
+
+    def _step_verdicts(self, company):
+        """Judge whoever changed since the last night in the open periods, and everyone in a new one.
+
+        The moment of the last full look stays in the company; a margin covers transactions that were still open.
+        """
+        Compliance = self.env["discipline.compliance"]
+        began = fields.Datetime.now()
+        since = company.discipline_evaluated_at
+        margin = since - timedelta(hours=6) if since else None
+        for period in Compliance._open_periods(company):
+            known = since and period.create_date < since and period.evaluated_days == self._days_key(period)
+            changed = Compliance._changed_since(company, period, margin if known else None)
+            if changed is None or changed:
+                Compliance._evaluate(period, changed)
+            period.evaluated_days = self._days_key(period)
+        Compliance._refresh_customers(company)
+        company.discipline_evaluated_at = began
+
+    @api.model
+    def _days_key(self, period):
+        """Return what the whole period rests on: when it changes (a new holiday, an absence), everyone is judged."""
+        snapshot = period._refresh_snapshot()
+        return f"{','.join(snapshot['days'])}|{sorted(snapshot['away'].items())}"
+
+    def _step_closing(self, company):
+        """Close the periods whose closing day has come, the oldest first."""
+        for period in self.env["discipline.period"]._due_for_closing(company):
+            period._close()
+
+    def _step_redistribution(self, company):
+        """Propose who should answer for neglected customers and for orphans."""
+        self.env["discipline.redistribution"]._nightly(company)

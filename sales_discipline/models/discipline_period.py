@@ -1,0 +1,246 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+from .res_users import ADMINISTRATOR
+
+
+class DisciplinePeriod(models.Model):
+    """A month or a week of a company: while it is open its verdicts run, once closed they never change.
+
+    What the verdicts of a closed period rest on and what could change later (working days, absences, teams) is kept
+    here, so that each of them can be recomputed from its evidence.
+    """
+
+    _name = "discipline.period"
+    _description = "Period"
+    _order = "date_start desc, kind, company_id"
+
+    company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="cascade")
+    kind = fields.Selection([("week", "Week"), ("month", "Month")], required=True, readonly=True)
+    date_start = fields.Date("From", required=True, readonly=True)
+    date_end = fields.Date("To", required=True, readonly=True)
+    state = fields.Selection([("open", "Open"), ("closed", "Closed")], default="open", required=True, readonly=True)
+    working_days = fields.Integer(readonly=True)
+    policy_id = fields.Many2one("discipline.policy", readonly=True, ondelete="restrict")
+    closing_at = fields.Datetime("Facts Until", readonly=True, help="Contacts logged later do not change its verdicts.")
+    closed_at = fields.Datetime(readonly=True)
+    closed_by_id = fields.Many2one("res.users", "Closed by", readonly=True, ondelete="set null")
+    closable_from = fields.Date(compute="_compute_closable_from", help="The first day on which it can be closed.")
+    snapshot = fields.Json("Rests On", readonly=True, help="Working days, absences and teams of the period.")
+    evaluated_days = fields.Text(readonly=True, help="What the last full evaluation rested on.")
+    compliance_ids = fields.One2many("discipline.compliance", "period_id", "Verdicts")
+    verdict_count = fields.Integer("Verdicts", compute="_compute_counts")
+    met_count = fields.Integer("Met", compute="_compute_counts")
+    missed_count = fields.Integer("Missed", compute="_compute_counts")
+    goal = fields.Integer(compute="_compute_counts", help="Contacts due in the period, over all customers.")
+    attained = fields.Integer(compute="_compute_counts", help="Contacts that served the goals, capped per customer.")
+    attainment = fields.Float(
+        "Attainment, %", compute="_compute_counts", help="Attained contacts / goal; nothing beyond a customer's goal."
+    )
+
+    _key_uniq = models.Constraint("UNIQUE(company_id, kind, date_start)", "A period exists once.")
+
+    @api.depends("kind", "date_start")
+    def _compute_display_name(self):
+        for period in self:
+            if not period.date_start:
+                period.display_name = ""
+            elif period.kind == "week":
+                year, week, _day = period.date_start.isocalendar()
+                period.display_name = self.env._("Week %(week)s, %(year)s", week=week, year=year)
+            else:
+                period.display_name = period.date_start.strftime("%Y-%m")
+
+    @api.depends("date_end", "policy_id.closing_days")
+    def _compute_closable_from(self):
+        for period in self:
+            period.closable_from = period._first_closing_day() if period.date_end else False
+
+    def _first_closing_day(self):
+        """Return the day after the ``closing_days``-th working day that follows the period."""
+        self.ensure_one()
+        last = self.env["discipline.calendar"]._add_working_days(
+            self.company_id, self.date_end, self.policy_id.closing_days
+        )
+        return last + timedelta(days=1)
+
+    def _compute_counts(self):
+        groups = self.env["discipline.compliance"]._read_group(
+            [("period_id", "in", self.ids)], ["period_id", "state"], ["__count", "goal:sum", "attained:sum"]
+        )
+        totals = {}
+        for period, state, count, goal, attained in groups:
+            row = totals.setdefault(period.id, {"count": 0, "met": 0, "missed": 0, "goal": 0, "attained": 0})
+            row["count"] += count
+            row["goal"] += goal
+            row["attained"] += attained
+            if state in ("met", "missed"):
+                row[state] += count
+        for period in self:
+            row = totals.get(period.id, {})
+            period.verdict_count = row.get("count", 0)
+            period.met_count = row.get("met", 0)
+            period.missed_count = row.get("missed", 0)
+            period.goal = row.get("goal", 0)
+            period.attained = row.get("attained", 0)
+            period.attainment = 100 * period.attained / period.goal if period.goal else 0
+
+    # ------------------------------------------------------------------
+    # Opening
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _open_for(self, company, day, kinds=None):
+        """Return the periods of ``company`` that contain ``day``, opening those that do not exist yet.
+
+        A period that begins before the company's first judged day is not opened.
+
+        :param kinds: kinds to open; by default those that a norm uses (month if there is none)
+        """
+        Calendar = self.env["discipline.calendar"]
+        kinds = kinds or self._kinds(company)
+        found = self.sudo().search(
+            [("company_id", "=", company.id), ("date_start", "<=", day), ("date_end", ">=", day), ("kind", "in", kinds)]
+        )
+        for kind in set(kinds) - set(found.mapped("kind")):
+            first, last = Calendar._period_bounds(kind, day)
+            if company.discipline_date_start and first < company.discipline_date_start:
+                continue
+            found |= self.sudo().create(
+                {
+                    "company_id": company.id,
+                    "kind": kind,
+                    "date_start": first,
+                    "date_end": last,
+                    "policy_id": self.env["discipline.policy"]._policy_on(company, first).id,
+                    "working_days": len(Calendar._working_days(company, first, last)),
+                }
+            )
+        return found
+
+    @api.model
+    def _kinds(self, company):
+        """Return the kinds of period that the company's norms use."""
+        norms = self.env["discipline.norm"].sudo().search([("company_id", "in", [company.id, False])])
+        return sorted(set(norms.mapped("period"))) or ["month"]
+
+    def _refresh_snapshot(self):
+        """Bring what an open period's verdicts rest on up to date, and return it.
+
+        Working days and absences follow the calendar while the period is open. The team that a manager had when he
+        was first seen in the period governs all of it.
+
+        :return: dict with ``days`` (ISO dates), ``away`` {user id: [ISO dates]} and ``teams`` {user id: team id}
+        """
+        self.ensure_one()
+        if self.state == "closed" and self.snapshot:
+            return self.snapshot
+        days = self.env["discipline.calendar"]._working_days(self.company_id, self.date_start, self.date_end)
+        away = self._away_days(days)
+        teams = dict((self.snapshot or {}).get("teams") or {})
+        users = self.env["res.users"].sudo().search_fetch([("share", "=", False)], ["sale_team_id"])
+        for user in users:
+            teams.setdefault(str(user.id), user.sale_team_id.id or 0)
+        snapshot = {
+            "days": [day.isoformat() for day in days],
+            "away": {str(user): sorted(day.isoformat() for day in gone) for user, gone in sorted(away.items())},
+            "teams": teams,
+        }
+        if snapshot != self.snapshot:
+            self.sudo().write({"snapshot": snapshot, "working_days": len(days)})
+        return snapshot
+
+    def _away_days(self, days):
+        """Return {user id: set of working days on which nothing is asked of him}.
+
+        Approved absences, and the days before his team's first judged day (a hook for other reasons).
+        """
+        away = {}
+        absences = (
+            self.env["discipline.absence"]
+            .sudo()
+            .search([("approved", "=", True), ("date_from", "<=", self.date_end), ("date_to", ">=", self.date_start)])
+        )
+        for absence in absences:
+            away.setdefault(absence.user_id.id, set()).update(
+                day for day in days if absence.date_from <= day <= absence.date_to
+            )
+        teams = self.env["crm.team"].sudo().search([("discipline_date_start", ">", self.date_start)])
+        for team in teams:
+            for member in team.member_ids:
+                away.setdefault(member.id, set()).update(day for day in days if day < team.discipline_date_start)
+        return {user: gone for user, gone in away.items() if gone}
+
+    # ------------------------------------------------------------------
+    # Closing
+    # ------------------------------------------------------------------
+
+    def action_close(self):
+        """Close these periods for good.
+
+        :raise AccessError: for anyone but a Sales administrator
+        :raise UserError: if a period is closed already, or it is too early, naming the period and the day
+        """
+        if not self.env.su and not self.env.user.has_group(ADMINISTRATOR):
+            raise AccessError(self.env._("Only a Sales administrator closes a period."))
+        for period in self:
+            if period.state == "closed":
+                raise UserError(
+                    self.env._(
+                        "%(period)s of %(company)s is closed already, on %(when)s.",
+                        period=period.display_name,
+                        company=period.company_id.name,
+                        when=fields.Date.to_string(period.closed_at),
+                    )
+                )
+            today = self.env["discipline.calendar"]._today(period.company_id)
+            if today < period.closable_from:
+                raise UserError(
+                    self.env._(
+                        "%(period)s of %(company)s can be closed from %(day)s on: contacts of its last days may "
+                        "still be logged.",
+                        period=period.display_name,
+                        company=period.company_id.name,
+                        day=period.closable_from,
+                    )
+                )
+        for period in self.sudo():
+            period._close()
+
+    def _close(self, progress=None):
+        """Judge the period for the last time and freeze its verdicts; resumable, and idempotent.
+
+        The facts that count are those known at ``closing_at``, so a close that was interrupted goes on with the same
+        facts, however long it took.
+
+        :param progress: callable(done, total) after each batch; it may commit
+        """
+        self.ensure_one()
+        locked = self.try_lock_for_update()
+        if not locked or self.state == "closed":
+            return
+        if not self.closing_at:
+            self.write({"closing_at": fields.Datetime.now()})
+        Compliance = self.env["discipline.compliance"]
+        Compliance._evaluate(self, progress=progress, freeze=True)
+        self.write({"state": "closed", "closed_at": fields.Datetime.now(), "closed_by_id": self.env.uid})
+        Compliance._refresh_customers(self.company_id)
+
+    @api.model
+    def _due_for_closing(self, company):
+        """Return the open periods of ``company`` whose closing day has come, the oldest first."""
+        today = self.env["discipline.calendar"]._today(company)
+        periods = self.sudo().search(
+            [("company_id", "=", company.id), ("state", "=", "open"), ("date_end", "<", today)], order="date_start, kind"
+        )
+        return periods.filtered(lambda period: today >= period.closable_from)
+
+    def action_open_verdicts(self):
+        """Open the period's verdicts."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_compliance_action")
+        action["domain"] = [("period_id", "=", self.id)]
+        action["context"] = {}
+        return action

@@ -1,0 +1,259 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+PRESETS = {
+    "article": {"missed_share": 100, "missed_needed": 1, "missed_of": 1},
+    "balanced": {"missed_share": 50, "missed_needed": 2, "missed_of": 3},
+}
+
+
+class DisciplinePolicy(models.Model):
+    """The rules of counting and of redistribution, a version per date: a new version never changes the past."""
+
+    _name = "discipline.policy"
+    _description = "Policy"
+    _order = "company_id, valid_from desc, id desc"
+
+    company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, index=True)
+    valid_from = fields.Date(
+        required=True,
+        default=lambda self: self.env["discipline.calendar"]._today(),
+        help="Periods that begin on this day or later follow it.",
+    )
+    preset = fields.Selection(
+        [("article", "As in the article"), ("balanced", "Balanced"), ("custom", "Own rules")],
+        required=True,
+        default="article",
+    )
+    min_gap = fields.Integer(
+        "Days between Contacts",
+        default=1,
+        required=True,
+        help="A contact counts if it comes at least so many working days after the last that counted; 1: one per day.",
+    )
+    backdating = fields.Integer(
+        "Logged Within", default=2, required=True, help="A contact counts if logged within so many working days."
+    )
+    closing_days = fields.Integer(
+        "Closed After", default=3, required=True, help="A period closes so many working days after its end."
+    )
+    missed_share = fields.Integer(
+        "Missed at or below, %",
+        default=100,
+        required=True,
+        help="A judged period is held against the manager if he attained at most this share of its goal; "
+        "100: any period whose goal was not attained.",
+    )
+    missed_needed = fields.Integer(
+        "Missed Periods", default=1, required=True, help="So many missed periods withdraw a customer."
+    )
+    missed_of = fields.Integer(
+        "Of the Last", default=1, required=True, help="How many of the last judged periods are looked at."
+    )
+    line_ids = fields.One2many("discipline.policy.line", "policy_id", "Classes with Their Own Rule", copy=True)
+    receiver_attainment = fields.Integer(
+        "Receivers Attain, %", default=90, required=True, help="Withdrawn customers go to those who attain at least it."
+    )
+    cap_per_manager = fields.Integer(
+        "Withdrawn at Most", default=0, help="Customers withdrawn from one manager in a month; 0: no limit."
+    )
+    intake_cap = fields.Integer("Received at Most", default=0, help="Customers given to one manager in a month; 0: any.")
+    cooldown_days = fields.Integer(
+        "Cooldown, Days", default=90, help="A customer who moved does not move again, nor return, for so many days."
+    )
+    newcomer_months = fields.Integer(
+        "Newcomer, Months", default=3, help="Nothing is withdrawn from a newcomer for so many months."
+    )
+    appeal_days = fields.Integer(
+        "Appeal Within", default=3, required=True, help="Working days in which the loser may appeal."
+    )
+    approval = fields.Selection(
+        [("manual", "A supervisor approves"), ("automatic", "Automatic after the appeal deadline")],
+        default="manual",
+        required=True,
+    )
+    move_leads = fields.Boolean(
+        "Open Opportunities Move Too", default=True, help="The customer's open opportunities go to his new manager."
+    )
+
+    _key_uniq = models.Constraint(
+        "UNIQUE(company_id, valid_from)", "This company already has a policy from this date: change its date."
+    )
+
+    @api.depends("company_id", "valid_from", "preset")
+    def _compute_display_name(self):
+        presets = dict(self._fields["preset"]._description_selection(self.env))
+        for policy in self:
+            policy.display_name = f"{presets.get(policy.preset, '')} ({policy.valid_from})"
+
+    @api.constrains(
+        "min_gap",
+        "backdating",
+        "closing_days",
+        "missed_share",
+        "missed_needed",
+        "missed_of",
+        "receiver_attainment",
+        "cap_per_manager",
+        "intake_cap",
+        "cooldown_days",
+        "newcomer_months",
+        "appeal_days",
+    )
+    def _check_numbers(self):
+        least = {
+            "min_gap": 1,
+            "backdating": 0,
+            "closing_days": 0,
+            "missed_share": 0,
+            "missed_needed": 1,
+            "missed_of": 1,
+            "receiver_attainment": 0,
+            "cap_per_manager": 0,
+            "intake_cap": 0,
+            "cooldown_days": 0,
+            "newcomer_months": 0,
+            "appeal_days": 0,
+        }
+        for policy in self:
+            for name, low in least.items():
+                if policy[name] < low:
+                    raise ValidationError(
+                        self.env._(
+                            "In the policy of %(company)s from %(date)s, “%(field)s” is %(value)s: it must be at least "
+                            "%(low)s.",
+                            company=policy.company_id.name,
+                            date=policy.valid_from,
+                            field=self._fields[name]._description_string(self.env),
+                            value=policy[name],
+                            low=low,
+                        )
+                    )
+            if policy.missed_needed > policy.missed_of:
+                raise ValidationError(
+                    self.env._(
+                        "The policy of %(company)s asks for %(needed)s missed periods of the last %(of)s: "
+                        "that can never happen.",
+                        company=policy.company_id.name,
+                        needed=policy.missed_needed,
+                        of=policy.missed_of,
+                    )
+                )
+            if policy.closing_days < policy.backdating:
+                raise ValidationError(
+                    self.env._(
+                        "The policy of %(company)s closes a period %(closing)s working days after its end, but "
+                        "contacts may be logged within %(backdating)s: close later.",
+                        company=policy.company_id.name,
+                        closing=policy.closing_days,
+                        backdating=policy.backdating,
+                    )
+                )
+
+    @api.onchange("preset")
+    def _onchange_preset(self):
+        values = PRESETS.get(self.preset)
+        if values:
+            self.update(values)
+            self.line_ids = [fields.Command.clear(), *self._preset_lines(self.preset)]
+
+    @api.model
+    def _preset_lines(self, preset):
+        """Return the commands of the classes' own rules of a preset: in “Balanced”, C has 3 of 3."""
+        if preset != "balanced":
+            return []
+        last = self.env["discipline.abc.class"].search(
+            [("norm_ids", "!=", False)], order="sequence desc, id desc", limit=1
+        )
+        return [fields.Command.create({"abc_class_id": last.id, "missed_needed": 3, "missed_of": 3})] if last else []
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            vals.update({key: vals.get(key, value) for key, value in PRESETS.get(vals.get("preset"), {}).items()})
+        return super().create(vals_list)
+
+    def _is_used(self):
+        """Tell which of these policies have judged a period that is closed."""
+        used = self.env["discipline.period"].sudo().search([("policy_id", "in", self.ids), ("state", "=", "closed")])
+        return used.policy_id
+
+    def write(self, vals):
+        rules = set(vals) - {"line_ids"} or ("line_ids" in vals and {"line_ids"})
+        used = self._is_used() if rules else self.browse()
+        if used:
+            raise UserError(
+                self.env._(
+                    "Closed periods rest on the policy %(policy)s. Make a new version with a later date: the past "
+                    "keeps its rules.",
+                    policy=used[0].display_name,
+                )
+            )
+        result = super().write(vals)
+        if {"min_gap", "backdating"} & vals.keys():
+            self.env["discipline.compliance"].sudo()._evaluate_companies(self.company_id)
+        return result
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_unused(self):
+        used = self.env["discipline.period"].sudo().search([("policy_id", "in", self.ids)], limit=1)
+        if used:
+            raise UserError(
+                self.env._(
+                    "Periods rest on the policy %(policy)s: it cannot be deleted.", policy=used.policy_id.display_name
+                )
+            )
+
+    @api.model
+    def _policy_on(self, company, day):
+        """Return the policy that governs ``company`` on ``day``: the latest version, or the first one before that."""
+        policies = self.sudo().search([("company_id", "=", company.id)], order="valid_from desc, id desc")
+        return policies.filtered(lambda policy: policy.valid_from <= day)[:1] or policies[-1:]
+
+    @api.model
+    def _ensure_default(self, companies=None):
+        """Give every company without a policy the shipped one (“As in the article”)."""
+        companies = companies or self.env["res.company"].sudo().search([])
+        having = {company.id for (company,) in self.sudo()._read_group([], ["company_id"])}
+        for company in companies.filtered(lambda company: company.id not in having):
+            first = self.env["discipline.calendar"]._month_bounds(self.env["discipline.calendar"]._today(company))[0]
+            self.sudo().create({"company_id": company.id, "valid_from": first, "preset": "article"})
+            if not company.discipline_date_start:
+                company.discipline_date_start = first
+
+    def _rule_for(self, abc_class):
+        """Return (missed periods needed, of the last, share in percent) for a class."""
+        self.ensure_one()
+        line = self.line_ids.filtered(lambda row: row.abc_class_id == abc_class)[:1]
+        return (
+            line.missed_needed or self.missed_needed,
+            line.missed_of or self.missed_of,
+            self.missed_share,
+        )
+
+
+class DisciplinePolicyLine(models.Model):
+    _name = "discipline.policy.line"
+    _description = "Policy for a Class"
+    _order = "abc_class_id"
+
+    policy_id = fields.Many2one("discipline.policy", required=True, index=True, ondelete="cascade")
+    abc_class_id = fields.Many2one("discipline.abc.class", "ABC Class", required=True, ondelete="restrict")
+    missed_needed = fields.Integer("Missed Periods", default=1, required=True)
+    missed_of = fields.Integer("Of the Last", default=1, required=True)
+
+    _class_uniq = models.Constraint("UNIQUE(policy_id, abc_class_id)", "A class has one rule in a policy.")
+
+    @api.constrains("missed_needed", "missed_of")
+    def _check_numbers(self):
+        for line in self:
+            if not 1 <= line.missed_needed <= line.missed_of:
+                raise ValidationError(
+                    self.env._(
+                        "For class %(name)s the policy asks for %(needed)s missed periods of the last %(of)s: "
+                        "that can never happen.",
+                        name=line.abc_class_id.name,
+                        needed=line.missed_needed,
+                        of=line.missed_of,
+                    )
+                )

@@ -1,0 +1,112 @@
+from ast import literal_eval
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.fields import Domain
+
+DEFAULT_BASE_DOMAIN = "['&', ('partner_share', '=', True), '|', ('is_company', '=', True), ('parent_id', '=', False)]"
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    discipline_active = fields.Boolean("Sales Discipline", default=True, help="This company's customers are judged.")
+    discipline_base_domain = fields.Char(
+        "Who Is a Customer",
+        default=DEFAULT_BASE_DOMAIN,
+        help="The rule that says which companies and persons belong to the customer base.",
+    )
+    discipline_revenue_kinds = fields.Selection(
+        [
+            ("deal", "Won opportunities"),
+            ("order", "Confirmed orders"),
+            ("invoice", "Invoices"),
+            ("shipment", "Shipments"),
+            ("payment", "Payments"),
+        ],
+        "Purchases Are",
+        default="deal",
+        required=True,
+        help="Which entries of the purchase ledger make revenue; returns are always taken off.",
+    )
+    discipline_abc_months = fields.Integer("ABC over Months", default=12)
+    discipline_date_start = fields.Date(
+        "Judged From", help="No period that begins before this day is judged. Empty: the month of the installation."
+    )
+    discipline_dry_mode = fields.Boolean(
+        "Dry Mode",
+        default=True,
+        help="Redistributions are computed and shown to supervisors, but nobody is told and no customer moves.",
+    )
+    discipline_evaluated_at = fields.Datetime("Last Judged", readonly=True, copy=False)
+    discipline_capacity_per_day = fields.Integer(
+        "Contacts per Day", default=15, help="How many contacts a manager can make on a working day."
+    )
+
+    @api.constrains("discipline_base_domain")
+    def _check_discipline_base_domain(self):
+        for company in self:
+            try:
+                domain = Domain(literal_eval(company.discipline_base_domain or "[]"))
+                self.env["res.partner"].sudo()._search(domain, limit=1)
+            except (ValueError, SyntaxError, TypeError, KeyError) as error:
+                raise ValidationError(
+                    self.env._(
+                        "“Who Is a Customer” of %(company)s is not a valid rule: %(error)s",
+                        company=company.name,
+                        error=error,
+                    )
+                ) from error
+
+    @api.constrains("discipline_abc_months", "discipline_capacity_per_day")
+    def _check_discipline_positive(self):
+        for company in self:
+            if company.discipline_abc_months < 1 or company.discipline_capacity_per_day < 1:
+                raise ValidationError(
+                    self.env._(
+                        "In the settings of %(company)s, “ABC over Months” and “Contacts per Day” must be 1 or more.",
+                        company=company.name,
+                    )
+                )
+
+    @api.model
+    def _discipline_first(self):
+        """Return the first company with discipline on: it judges customers that belong to no company."""
+        companies = self.sudo().search([("discipline_active", "=", True)], order="id", limit=1)
+        return companies or self.sudo().search([], order="id", limit=1)
+
+    @api.model
+    def _discipline_base_domain(self):
+        """Return the rule of the customer base over all companies: each company's rule for its own partners."""
+        companies = self.sudo().search([("discipline_active", "=", True)], order="id")
+        if not companies:
+            return Domain.FALSE
+        first = self._discipline_first()
+        parts = []
+        for company in companies:
+            owners = Domain("company_id", "=", company.id)
+            if company == first:
+                owners |= Domain("company_id", "=", False)
+            parts.append(owners & Domain(literal_eval(company.discipline_base_domain or "[]")))
+        return Domain.OR(parts)
+
+    def _discipline_base_fields(self):
+        """Return the names of the partner's fields on which the base's rules depend (the first of each path)."""
+        names = {"active", "parent_id", "is_company", "customer_group_id", "company_id", "partner_share"}
+        for company in self.sudo().search([("discipline_active", "=", True)]):
+            domain = Domain(literal_eval(company.discipline_base_domain or "[]"))
+            names.update(condition.field_expr.split(".")[0] for condition in domain.iter_conditions())
+        return names
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        companies = super().create(vals_list)
+        self.env["discipline.policy"].sudo()._ensure_default(companies)
+        self.env["discipline.customer"].sudo()._reconcile_base(companies.partner_id.ids)
+        return companies
+
+    def write(self, vals):
+        result = super().write(vals)
+        if {"discipline_base_domain", "discipline_active"} & vals.keys():
+            self.env.registry.clear_cache()
+        return result

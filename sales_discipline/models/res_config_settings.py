@@ -1,0 +1,23 @@
+from odoo import fields, models
+
+
+class ResConfigSettings(models.TransientModel):
+    _inherit = "res.config.settings"
+
+    discipline_active = fields.Boolean(related="company_id.discipline_active", readonly=False)
+    discipline_base_domain = fields.Char(related="company_id.discipline_base_domain", readonly=False)
+    discipline_revenue_kinds = fields.Selection(related="company_id.discipline_revenue_kinds", readonly=False)
+    discipline_abc_months = fields.Integer(related="company_id.discipline_abc_months", readonly=False)
+    discipline_date_start = fields.Date(related="company_id.discipline_date_start", readonly=False)
+    discipline_dry_mode = fields.Boolean(related="company_id.discipline_dry_mode", readonly=False)
+    discipline_capacity_per_day = fields.Integer(related="company_id.discipline_capacity_per_day", readonly=False)
+    discipline_policy_id = fields.Many2one(
+        "discipline.policy", "Policy in Force", compute="_compute_discipline_policy_id"
+    )
+
+    def _compute_discipline_policy_id(self):
+        for settings in self:
+            company = settings.company_id
+            settings.discipline_policy_id = self.env["discipline.policy"]._policy_on(
+                company, self.env["discipline.calendar"]._today(company)
+            )
