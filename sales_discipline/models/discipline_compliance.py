@@ -59,6 +59,50 @@ class DisciplineCompliance(models.Model):
     _manager_idx = models.Index("(manager_ref, period_id)")
     _due_idx = models.Index("(due_next) WHERE closed IS NOT TRUE AND state = 'on_track'")
 
+    explanation = fields.Text("In Words", compute="_compute_explanation")
+
+    @api.depends("goal", "attained", "rejected", "excused", "state")
+    @api.depends_context("lang")
+    def _compute_explanation(self):
+        for row in self:
+            row.explanation = row._explain()
+
+    def _explain(self):
+        """Return the verdict as a sentence in the reader's language, with the rules that rejected contacts."""
+        self.ensure_one()
+        parts = [
+            self.env._(
+                "%(attained)s of %(goal)s contacts in %(period)s",
+                attained=self.attained,
+                goal=self.goal,
+                period=self.period_id.display_name,
+            )
+        ]
+        if self.excused:
+            parts.append(self.env._("%(count)s excused: away, or not yet responsible", count=self.excused))
+        for reason, count in self._rejected_reasons():
+            parts.append(self.env._("%(count)s not counted: %(reason)s", count=count, reason=reason))
+        return "; ".join(parts) + "."
+
+    def _rejected_reasons(self):
+        """Return [(label of the rule, number)] of the customer's contacts in the period that did not count."""
+        groups = (
+            self.env["discipline.contact"]
+            .sudo()
+            ._read_group(
+                [
+                    ("partner_id", "=", self.customer_ref),
+                    ("day", ">=", self.period_id.date_start),
+                    ("day", "<=", self.period_id.date_end),
+                    ("counted", "=", False),
+                ],
+                ["rejected_reason"],
+                ["__count"],
+            )
+        )
+        labels = dict(self.env["discipline.contact"]._fields["rejected_reason"]._description_selection(self.env))
+        return [(labels.get(reason, reason), count) for reason, count in groups if reason]
+
     @api.depends("goal", "attained")
     def _compute_attainment(self):
         for row in self:
