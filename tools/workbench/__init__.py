@@ -1,0 +1,1 @@
+"""The workbench of the project: everything behind the Makefile, with the standard library of Python alone."""

@@ -1,0 +1,93 @@
+"""Pinned Python packages in virtual environments of the project's own."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from . import distribution
+from .errors import Trouble
+from .layout import HOME, LINT_LOCK, LINT_VENV, LOCK, VENV
+from .steps import need_space, run, step
+
+
+def check_python():
+    """Refuse a Python that Odoo 19 or the pinned packages do not run on.
+
+    :raise Trouble: naming the version found and those that work
+    """
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        raise Trouble(
+            f"Python {sys.version.split()[0]} does not fit: Python 3.11, 3.12 or 3.13 is needed. "
+            "Name another one with `make PYTHON=python3.11 ...`."
+        )
+
+
+def install(odoo_folder):
+    """Bring the environment that runs Odoo in line with its lock file."""
+    _environment(VENV, LOCK, "Python packages")
+    (_site(VENV) / "odoo-prefix.pth").write_text(f"{odoo_folder}\n")
+    pdf = VENV / "bin/wkhtmltopdf"
+    if not pdf.exists() and (VENV / "bin/wkhtmltopdf-pack").exists():
+        pdf.symlink_to("wkhtmltopdf-pack")
+
+
+def install_lint():
+    """Bring the environment of the linters in line with its lock file; some of them contradict Odoo's own pins."""
+    _environment(LINT_VENV, LINT_LOCK, "Linters")
+
+
+def _site(venv):
+    return next((venv / "lib").glob("python3.*")) / "site-packages"
+
+
+def site():
+    """Return the folder of the installed packages."""
+    return _site(VENV)
+
+
+def _environment(venv, lock, what):
+    stamp = venv / "installed.lock"
+    if stamp.exists() and stamp.read_text() == lock.read_text():
+        return
+    need_space(1500)
+    count = len(lock.read_text().splitlines())
+    with step(f"{what}: installing {count} pinned packages"):
+        if not (venv / "bin/pip").exists():
+            shutil.rmtree(venv, ignore_errors=True)
+            _create(venv)
+        site_packages = _site(venv)
+        run(
+            [venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", lock],
+            log="pip",
+            doing=f"install the packages of {lock.name}",
+            percent=lambda: min(99, 100 * len(list(site_packages.glob("*.dist-info"))) // count),
+        )
+        shutil.copyfile(lock, stamp)
+
+
+def _create(venv):
+    """Create a virtual environment; Debian's bare Python lacks ensurepip, then pip comes from the Debian archive."""
+    done = subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return
+    shutil.rmtree(venv, ignore_errors=True)
+    wheels = HOME / "pip"
+    if not list(wheels.rglob("pip-*.whl")):
+        apt = distribution._Apt()
+        apt.update()
+        apt.download([f"python3-pip-whl/{apt.base}"])
+        package = next(distribution.DOWNLOADS.glob("python3-pip-whl_*.deb"))
+        run(["dpkg-deb", "-x", package, wheels], log="unpack", doing="unpack pip")
+        package.unlink()
+    wheel = next(wheels.rglob("pip-*.whl"), None)
+    if not wheel:
+        raise Trouble("This Python cannot create virtual environments: install python3-venv, then try again.")
+    run([sys.executable, "-m", "venv", "--without-pip", venv], log="pip", doing="create a virtual environment")
+    environment = os.environ | {"PYTHONPATH": str(wheel)}
+    run(
+        [venv / "bin/python", "-m", "pip", "install", "--no-index", "--find-links", wheel.parent, "pip"],
+        log="pip",
+        doing="install pip",
+        env=environment,
+    )

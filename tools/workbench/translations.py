@@ -1,0 +1,39 @@
+"""Translation templates exported from Odoo, merged into the languages that the project ships."""
+
+import subprocess
+import sys
+
+from . import databases, postgres
+from .layout import ROOT, VENV, addons
+
+
+def export(env):
+    """Write every addon's .pot from a database with it, and bring the .po files in line (see ``merge_po``)."""
+    template = databases.addon_template(env)
+    database = f"{template}_i18n"
+    databases.copy(env, template, database)
+    try:
+        for name in addons():
+            folder = ROOT / name / "i18n"
+            folder.mkdir(exist_ok=True)
+            arguments = ("i18n", "export", "-o", str(folder / f"{name}.pot"), name)
+            databases.run(
+                [*databases.command(*arguments[:2]), "-c", databases.configuration(), "-d", database, *arguments[2:]],
+                log="odoo",
+                doing="export the strings",
+                env=env,
+            )
+            _po_tool("merge", folder)
+    finally:
+        postgres.drop(env, database)
+
+
+def incomplete():
+    """Print what is not translated; return 1 where anything is missing, fuzzy or not in the template."""
+    return max(_po_tool("check", ROOT / name / "i18n") for name in addons())
+
+
+def _po_tool(action, folder):
+    script = ROOT / "tools/workbench/po_files.py"
+    python = VENV / "bin/python"
+    return subprocess.run([str(python), str(script), action, str(folder)], check=False, stdout=sys.stdout).returncode
