@@ -237,11 +237,7 @@ def _nearer(chosen, customers, receivers, seed, by_count, nearness):
             scores[customer.kind] = {receiver.id: nearness(customer.kind, receiver.id) for receiver in receivers}
         near = scores[customer.kind]
         best = min(
-            (
-                entry
-                for entry in seats
-                if entry[0].fits(customer) and entry[0].level(customer.load, 1) <= limit + 1e-12
-            ),
+            (entry for entry in seats if entry[0].fits(customer) and entry[0].level(customer.load, 1) <= limit + 1e-12),
             key=lambda entry: (
                 -near[entry[0].receiver.id],
                 entry[0].level(customer.load, 1),

@@ -3,7 +3,6 @@
 from datetime import date, datetime, time, timedelta
 
 import pytz
-
 from odoo import api, fields, models
 from odoo.tools import ormcache
 

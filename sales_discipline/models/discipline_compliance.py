@@ -339,8 +339,8 @@ class DisciplineCompliance(models.Model):
             WITH day AS (SELECT d, i FROM unnest(%(days)s::date[]) WITH ORDINALITY AS t(d, i)),
             team AS (SELECT * FROM unnest(%(team_users)s::int[], %(team_ids)s::int[]) AS t(user_id, team_id)),
             away AS (SELECT * FROM unnest(%(away_users)s::int[], %(away_days)s::date[]) AS t(user_id, d)),
-            norm AS (SELECT * FROM unnest(%(n_class)s::int[], %(n_team)s::int[], %(n_from)s::date[], %(n_until)s::date[],
-                                          %(n_id)s::int[], %(n_goal)s::int[])
+            norm AS (SELECT * FROM unnest(%(n_class)s::int[], %(n_team)s::int[], %(n_from)s::date[],
+                                          %(n_until)s::date[], %(n_id)s::int[], %(n_goal)s::int[])
                                 AS t(abc_class_id, team_id, since, until, id, goal)),
             plan AS (SELECT user_id, n, goal, excused, string_to_array(dues, ',')::date[] AS dues
                        FROM unnest(%(p_user)s::int[], %(p_n)s::int[], %(p_goal)s::int[], %(p_excused)s::int[],
@@ -476,8 +476,8 @@ class DisciplineCompliance(models.Model):
                    (partner_id, customer_ref, user_id, manager_ref, company_id, period_id, abc_class_id, norm_id,
                     team_id, goal, attained, counted, rejected, excused, due_next, state,
                     create_uid, create_date, write_uid, write_date)
-            SELECT n.partner_id, n.customer_ref, u.id, n.manager_ref, %(company)s, %(period)s, n.abc_class_id, n.norm_id,
-                   n.team_id, n.goal, n.attained, n.counted, n.rejected, n.excused, n.due_next, n.state,
+            SELECT n.partner_id, n.customer_ref, u.id, n.manager_ref, %(company)s, %(period)s, n.abc_class_id,
+                   n.norm_id, n.team_id, n.goal, n.attained, n.counted, n.rejected, n.excused, n.due_next, n.state,
                    1, now() AT TIME ZONE 'UTC', 1, now() AT TIME ZONE 'UTC'
               FROM verdict n LEFT JOIN res_users u ON u.id = n.manager_ref
                 ON CONFLICT (period_id, customer_ref, manager_ref) WHERE closed IS NOT TRUE

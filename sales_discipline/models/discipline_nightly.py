@@ -4,7 +4,6 @@ import logging
 from datetime import timedelta
 
 import psycopg2
-
 from odoo import api, fields, models
 
 _logger = logging.getLogger(__name__)

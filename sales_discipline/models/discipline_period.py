@@ -233,7 +233,8 @@ class DisciplinePeriod(models.Model):
         """Return the open periods of ``company`` whose closing day has come, the oldest first."""
         today = self.env["discipline.calendar"]._today(company)
         periods = self.sudo().search(
-            [("company_id", "=", company.id), ("state", "=", "open"), ("date_end", "<", today)], order="date_start, kind"
+            [("company_id", "=", company.id), ("state", "=", "open"), ("date_end", "<", today)],
+            order="date_start, kind",
         )
         return periods.filtered(lambda period: today >= period.closable_from)
 

@@ -57,7 +57,9 @@ class DisciplinePolicy(models.Model):
     cap_per_manager = fields.Integer(
         "Withdrawn at Most", default=0, help="Customers withdrawn from one manager in a month; 0: no limit."
     )
-    intake_cap = fields.Integer("Received at Most", default=0, help="Customers given to one manager in a month; 0: any.")
+    intake_cap = fields.Integer(
+        "Received at Most", default=0, help="Customers given to one manager in a month; 0: any."
+    )
     cooldown_days = fields.Integer(
         "Cooldown, Days", default=90, help="A customer who moved does not move again, nor return, for so many days."
     )

@@ -1,4 +1,5 @@
 from datetime import date, timedelta
+from itertools import pairwise
 
 from engine.verdicts import Interval, attainment, coverage, frequency, judge, reach, recompute
 from hypothesis import given
@@ -88,7 +89,7 @@ def cases(draw):
     edges = [*cuts, 32]
     intervals = [
         Interval(draw(st.integers(1, 3)), START + timedelta(days=low), START + timedelta(days=high))
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in pairwise(edges)
         if draw(st.booleans())
     ]
     counted = [START + timedelta(days=n) for n in draw(st.lists(st.integers(0, 30), max_size=10))]

@@ -82,7 +82,7 @@ def run(command, *, log, doing, env=None, cwd=None, stdin=None, percent=None):
         lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
         last = lines[-1] if lines else "no output"
         if "No space left on device" in "\n".join(lines[-20:]):
-            raise Trouble(f"The disk is full while trying to {doing}: free some space, then run the same command again.")
+            raise Trouble(
+                f"The disk is full while trying to {doing}: free some space, then run the same command again."
+            )
         raise Trouble(f"Could not {doing}: {last.strip()}. Run the same command again; the whole output is in {path}.")
-
-

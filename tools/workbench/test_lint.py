@@ -9,7 +9,6 @@ import pytest
 @pytest.fixture(autouse=True)
 def only_our_addons(monkeypatch, request):
     """Show Odoo's checks our addons and nothing else: over everything they take minutes and fail on Odoo itself."""
-    import odoo.modules
     from odoo.modules import Manifest
     from odoo.tools import config
 
