@@ -298,7 +298,7 @@ class DisciplineCompliance(models.Model):
         the engine's: a window is excused if he was there for less than half of its days, and due on its last day on
         which he is there.
         """
-        goals = {row[6] for row in self.env["discipline.norm"]._table(period.company_id, days[0], period.date_end)}
+        goals = {row[6] for row in self.env["discipline.norm"]._norm_rows(period.company_id, days[0], period.date_end)}
         goals |= self._exception_goals(period)
         rows = []
         for n in sorted({min(goal, len(days)) for goal in goals}):
@@ -329,7 +329,7 @@ class DisciplineCompliance(models.Model):
         plans = self._plans(period, days, away)
         norms = [
             row
-            for row in self.env["discipline.norm"]._table(period.company_id, period.date_start, period.date_end)
+            for row in self.env["discipline.norm"]._norm_rows(period.company_id, period.date_start, period.date_end)
             if row[2] == period.kind
         ]
         gone = [(user, day) for user, gone_days in away.items() for day in sorted(gone_days)]

@@ -124,7 +124,7 @@ class DisciplineNorm(models.Model):
             )
 
     @api.model
-    def _table(self, company, date_from, date_to):
+    def _norm_rows(self, company, date_from, date_to):
         """Return the norms that can govern a day from ``date_from`` to ``date_to``, as rows for SQL.
 
         :return: list of (class id, team id or 0, kind, first day, day after the last, norm id, goal); for a class and

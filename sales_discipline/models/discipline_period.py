@@ -31,7 +31,7 @@ class DisciplinePeriod(models.Model):
     snapshot = fields.Json("Rests On", readonly=True, help="Working days, absences and teams of the period.")
     evaluated_days = fields.Text(readonly=True, help="What the last full evaluation rested on.")
     compliance_ids = fields.One2many("discipline.compliance", "period_id", "Verdicts")
-    verdict_count = fields.Integer("Verdicts", compute="_compute_counts")
+    verdict_count = fields.Integer("Number of Verdicts", compute="_compute_counts")
     met_count = fields.Integer("Met", compute="_compute_counts")
     missed_count = fields.Integer("Missed", compute="_compute_counts")
     goal = fields.Integer(compute="_compute_counts", help="Contacts due in the period, over all customers.")

@@ -2,8 +2,6 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL, ormcache
 
-from .discipline_customer import STATES
-
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
@@ -24,15 +22,16 @@ class ResPartner(models.Model):
     )
     discipline_in_base = fields.Boolean("In the Customer Base", related="discipline_id.in_base")
     discipline_abc_class_id = fields.Many2one("discipline.abc.class", related="discipline_id.abc_class_id")
-    discipline_state = fields.Selection(STATES, "Norm of Contacts", related="discipline_id.state")
+    discipline_state = fields.Selection(string="Norm of Contacts", related="discipline_id.state")
     discipline_goal = fields.Integer("Goal", related="discipline_id.goal")
     discipline_attained = fields.Integer("Attained", related="discipline_id.attained")
     discipline_due_next = fields.Date("Next Due", related="discipline_id.due_next")
     discipline_last_contact_date = fields.Date("Last Contact", related="discipline_id.last_contact_date")
     discipline_next_contact_date = fields.Date("Next Contact", related="discipline_id.next_contact_date")
     discipline_revenue_12m = fields.Monetary(
-        "Purchases, 12 Months", related="discipline_id.revenue_12m", currency_field="currency_id"
+        "Purchases, 12 Months", related="discipline_id.revenue_12m", currency_field="discipline_currency_id"
     )
+    discipline_currency_id = fields.Many2one("res.currency", related="discipline_id.currency_id")
     discipline_responsible_since = fields.Date("Responsible Since", related="discipline_id.responsible_since")
     discipline_is_orphan = fields.Boolean("Orphan", related="discipline_id.is_orphan")
     discipline_assignment_ids = fields.One2many("discipline.assignment", "partner_id", "History of Assignment")
