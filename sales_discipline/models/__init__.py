@@ -14,6 +14,8 @@ from . import (
     discipline_absence,
     discipline_exception,
     discipline_compliance,
+    discipline_redistribution,
+    discipline_redistribution_line,
     discipline_job,
     discipline_nightly,
     res_config_settings,
