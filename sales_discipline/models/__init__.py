@@ -8,6 +8,7 @@ from . import (
     res_partner,
     crm_team,
     base_partner_merge,
+    discipline_abc_class,
     discipline_norm,
     discipline_policy,
     discipline_period,
