@@ -11,6 +11,7 @@
         "security/ir.model.access.csv",
         "data/discipline_abc_class_data.xml",
         "data/discipline_norm_data.xml",
+        "data/discipline_contact_data.xml",
         "data/discipline_cron_data.xml",
         "views/discipline_menus.xml",
         "views/discipline_policy_views.xml",

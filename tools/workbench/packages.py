@@ -26,7 +26,9 @@ def check_python():
 def install(odoo_folder):
     """Bring the environment that runs Odoo in line with its lock file."""
     _environment(VENV, LOCK, "Python packages")
-    (_site(VENV) / "odoo-prefix.pth").write_text(f"{odoo_folder}\n")
+    prefix = _site(VENV) / "odoo-prefix.pth"
+    if not prefix.exists() or prefix.read_text() != f"{odoo_folder}\n":
+        prefix.write_text(f"{odoo_folder}\n")
     pdf = VENV / "bin/wkhtmltopdf"
     if not pdf.exists() and (VENV / "bin/wkhtmltopdf-pack").exists():
         pdf.symlink_to("wkhtmltopdf-pack")

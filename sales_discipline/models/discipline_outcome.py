@@ -1,0 +1,20 @@
+from odoo import fields, models
+
+
+class DisciplineOutcome(models.Model):
+    """What came of a contact."""
+
+    _name = "discipline.outcome"
+    _description = "Outcome of a Contact"
+    _order = "sequence, id"
+
+    name = fields.Char(required=True, translate=True)
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True)
+    counts = fields.Boolean("Counts", default=True, help="Whether a contact with this outcome keeps the norm.")
+    is_attempt = fields.Boolean(
+        "Attempt Only", help="Nobody was reached: such contacts are looked at when a customer cannot be reached."
+    )
+    is_refusal = fields.Boolean("Refusal", help="The customer refused: the reason is asked.")
+
+    _name_uniq = models.Constraint("UNIQUE(name)", "There is already an outcome with this name.")
