@@ -12,8 +12,8 @@ class DisciplineAbcChange(models.Model):
 
     partner_id = fields.Many2one("res.partner", "Customer", readonly=True, ondelete="set null")
     customer_ref = fields.Integer("Customer No.", readonly=True, required=True)
-    class_from_id = fields.Many2one("discipline.abc.class", "From", readonly=True, ondelete="set null")
-    class_to_id = fields.Many2one("discipline.abc.class", "To", readonly=True, ondelete="set null")
+    class_from_id = fields.Many2one("discipline.abc.class", "Class Before", readonly=True, ondelete="set null")
+    class_to_id = fields.Many2one("discipline.abc.class", "Class After", readonly=True, ondelete="set null")
     date_effective = fields.Date(readonly=True, required=True)
     run_id = fields.Many2one("discipline.abc.run", readonly=True, ondelete="set null", index="btree_not_null")
     company_id = fields.Many2one("res.company", readonly=True, ondelete="set null", index=True)

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import polib
 
+#: what the exporter leaves empty, by language
+PLURALS = {
+    "ru": "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : n%10>=2 && n%10<=4 && (n%100<12 || n%100>14) ? 1 : 2);",
+}
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%[sd]")
 
 
@@ -15,12 +19,15 @@ def merge(folder):
     # the export's time would change the file with every run
     for name in ("POT-Creation-Date", "PO-Revision-Date"):
         template.metadata.pop(name, None)
+    template.metadata["Content-Transfer-Encoding"] = "8bit"
+    template.metadata.pop("Plural-Forms", None)
     template.save()
     for path in folder.glob("*.po"):
         old = {(entry.msgctxt, entry.msgid): entry.msgstr for entry in polib.pofile(str(path))}
         translation = polib.POFile(wrapwidth=78)
         translation.metadata = dict(template.metadata, Language=path.stem)
-        for entry in template:
+        translation.metadata["Plural-Forms"] = PLURALS.get(path.stem.split("_")[0], "nplurals=2; plural=(n != 1);")
+        for entry in sorted(template, key=lambda entry: entry.msgid):
             translation.append(
                 polib.POEntry(
                     msgid=entry.msgid,
