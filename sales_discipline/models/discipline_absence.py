@@ -16,7 +16,7 @@ class DisciplineAbsence(models.Model):
     date_from = fields.Date("From", required=True)
     date_to = fields.Date("To", required=True, help="The last day of the absence.")
     reason = fields.Char()
-    substitute_id = fields.Many2one("res.users", "Substitute", ondelete="set null")
+    substitute_id = fields.Many2one("res.users", ondelete="set null")
     approved = fields.Boolean(readonly=True, copy=False, help="Only an approved absence excuses.")
     approved_by_id = fields.Many2one("res.users", "Approved by", readonly=True, copy=False, ondelete="set null")
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, index=True)

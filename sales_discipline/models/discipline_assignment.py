@@ -40,7 +40,7 @@ class DisciplineAssignment(models.Model):
     redistribution_line_id = fields.Many2one(
         "discipline.redistribution.line", "Redistribution", readonly=True, ondelete="set null", index="btree_not_null"
     )
-    days = fields.Integer("Days", compute="_compute_days", help="Calendar days that the assignment has lasted.")
+    days = fields.Integer(compute="_compute_days", help="Calendar days that the assignment has lasted.")
 
     _open_uniq = models.UniqueIndex("(customer_ref) WHERE date_to IS NULL", "A customer has one responsible manager.")
     _customer_idx = models.Index("(customer_ref, date_from)")

@@ -36,7 +36,7 @@ class DisciplineCompliance(models.Model):
     period_id = fields.Many2one("discipline.period", readonly=True, required=True, ondelete="cascade")
     period_start = fields.Date(related="period_id.date_start", string="Period From")
     abc_class_id = fields.Many2one("discipline.abc.class", "ABC Class", readonly=True, ondelete="set null")
-    norm_id = fields.Many2one("discipline.norm", "Norm", readonly=True, ondelete="set null", index="btree_not_null")
+    norm_id = fields.Many2one("discipline.norm", readonly=True, ondelete="set null", index="btree_not_null")
     team_id = fields.Many2one("crm.team", "Sales Team", readonly=True, ondelete="set null")
     goal = fields.Integer(readonly=True, help="Contacts that this manager owed the customer in the period.")
     attained = fields.Integer(

@@ -61,7 +61,7 @@ class DisciplineCustomer(models.Model):
     profile_complete = fields.Boolean("Card Complete", readonly=True)
     revenue_12m = fields.Monetary("Purchases, 12 Months", readonly=True, currency_field="currency_id")
     currency_id = fields.Many2one(related="company_id.currency_id")
-    responsible_since = fields.Date("Responsible Since", readonly=True)
+    responsible_since = fields.Date(readonly=True)
     is_orphan = fields.Boolean("Orphan", compute="_compute_is_orphan", search="_search_is_orphan")
 
     _partner_uniq = models.Constraint("UNIQUE(partner_id)", "A customer has one row in the customer base.")

@@ -11,7 +11,7 @@ class DisciplineOutcome(models.Model):
     name = fields.Char(required=True, translate=True)
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
-    counts = fields.Boolean("Counts", default=True, help="Whether a contact with this outcome keeps the norm.")
+    counts = fields.Boolean(default=True, help="Whether a contact with this outcome keeps the norm.")
     is_attempt = fields.Boolean(
         "Attempt Only", help="Nobody was reached: such contacts are looked at when a customer cannot be reached."
     )

@@ -19,7 +19,7 @@ class DisciplineRedistributionLine(models.Model):
     user_to_id = fields.Many2one("res.users", "Receiver", readonly=True, ondelete="set null")
     load = fields.Integer(readonly=True, help="Contacts a period that the customer's norm asks for.")
     room = fields.Integer(readonly=True, help="Free capacity of the receiver before this batch, in norm contacts.")
-    verdict_id = fields.Many2one("discipline.compliance", "Verdict", readonly=True, ondelete="set null")
+    verdict_id = fields.Many2one("discipline.compliance", readonly=True, ondelete="set null")
     state = fields.Selection(
         [
             ("proposed", "Proposed"),

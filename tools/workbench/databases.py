@@ -1,17 +1,19 @@
 """Odoo's configuration and its databases: templates made once, copies made in a moment."""
 
+import ast
+import contextlib
+import fcntl
 import hashlib
 import os
+import re
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
 from . import distribution, postgres
-from .layout import DATA, HOME, LOCK, LOGS, ROOT, VENV, addons, fingerprint
-from .steps import run, step
-
-#: what stands below the addons; templates hold it with the Russian language
-BASE = "crm"
+from .layout import DATA, HOME, LOCK, ROOT, VENV, addons, fingerprint
+from .steps import need_space, run, step
 
 
 def filestore(database):
@@ -57,35 +59,57 @@ def odoo(env, config, database, *arguments, doing, stdin=None):
     )
 
 
-def base_template(env):
-    """Return the database that has the base modules, Russian and ready assets, without demonstration data."""
+def outside_modules():
+    """Return Odoo's modules that our addons are built upon."""
+    own = addons()
+    manifests = [ast.literal_eval((ROOT / name / "__manifest__.py").read_text()) for name in own]
+    return ",".join(sorted({needed for manifest in manifests for needed in manifest["depends"]} - set(own)))
+
+
+def base_template(env, modules=None, prefix="tpl"):
+    """Return the database that has Odoo's modules, Russian and ready assets, without demonstration data.
+
+    :param str modules: by default those that our addons are built upon
+    :param str prefix: of its name; attachments of the two clusters lie in one folder, so their names must differ
+    """
+    modules = modules or outside_modules()
     version = postgres.query(env, "show server_version_num")
-    parts = [LOCK.read_text(), distribution.key(), version, BASE]
-    name = "tpl_" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
-    if not postgres.exists(env, name):
-        with step("Template database: Odoo's CRM with Russian"):
-            _build(env, name, lambda fresh: odoo(
-                env, configuration(), fresh, "server", "-i", BASE, "--skip-auto-install", "--load-language=ru_RU",
-                "--without-demo", "--stop-after-init", doing="create the template",
-            ))  # fmt: skip
+    parts = [LOCK.read_text(), distribution.key(), version, modules]
+    if postgres.own_server():
+        # attachments are in this clone: another clone's template is of no use to us
+        parts.append(str(HOME))
+    name = f"{prefix}_" + _hash("\n".join(parts))
+    with alone(f"template-{prefix}"):
+        if not postgres.exists(env, name):
+            need_space(700)
+            with step(f"Template database: Odoo's {modules} with Russian"):
+                _build(env, name, lambda fresh: odoo(
+                    env, configuration(), fresh, "server", "-i", modules, "--skip-auto-install",
+                    "--load-language=ru_RU", "--without-demo", "--stop-after-init", doing="create the template",
+                ))  # fmt: skip
     return name
 
 
 def addon_template(env):
     """Return the database that has the addons as they are now; older ones are dropped."""
     base = base_template(env)
-    prints = [fingerprint(ROOT / name) for name in addons()]
-    name = f"{base}_{hashlib.sha256(''.join(prints).encode()).hexdigest()[:8]}"
-    if not postgres.exists(env, name):
-        for old in postgres.query(env, "select datname from pg_database").splitlines():
-            if old.startswith(f"{base}_"):
-                postgres.drop(env, old)
-        with step(f"Template database: {', '.join(addons())}"):
-            _build(env, name, lambda fresh: (copy(env, base, fresh), odoo(
-                env, configuration(), fresh, "server", "-i", ",".join(addons()), "--skip-auto-install",
-                "--stop-after-init", doing="install the addons",
-            )))  # fmt: skip
+    name = f"{base}_{_hash(''.join(fingerprint(ROOT / addon) for addon in addons()))}"
+    with alone("template-addons"):
+        if not postgres.exists(env, name):
+            need_space(300)
+            for old in postgres.query(env, "select datname from pg_database").splitlines():
+                if old.startswith(f"{base}_"):
+                    postgres.drop(env, old)
+            with step(f"Template database: {', '.join(addons())}"):
+                _build(env, name, lambda fresh: (copy(env, base, fresh), odoo(
+                    env, configuration(), fresh, "server", "-i", ",".join(addons()), "--skip-auto-install",
+                    "--without-demo", "--stop-after-init", doing="install the addons",
+                )))  # fmt: skip
     return name
+
+
+def _hash(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _build(env, name, fill):
@@ -93,26 +117,71 @@ def _build(env, name, fill):
     fresh = f"{name}_new"
     postgres.drop(env, fresh)
     fill(fresh)
+    prepare_assets(env, configuration(), fresh)
+    rename(env, fresh, name)
+
+
+def prepare_assets(env, config, database):
+    """Make the bundles of scripts and styles, which would otherwise be made at the first click."""
     script = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()\n"
-    odoo(env, configuration(), fresh, "shell", doing="prepare the assets", stdin=script)
-    shutil.rmtree(filestore(name), ignore_errors=True)
-    if filestore(fresh).exists():
-        filestore(fresh).rename(filestore(name))
-    postgres.query(env, f'alter database "{fresh}" rename to "{name}"')
+    odoo(env, config, database, "shell", doing="prepare the assets", stdin=script)
+
+
+def rename(env, old, new):
+    """Rename a database that nobody uses, with its filestore."""
+    shutil.rmtree(filestore(new), ignore_errors=True)
+    if filestore(old).exists():
+        filestore(old).rename(filestore(new))
+    postgres.query(env, f'alter database "{old}" rename to "{new}"')
 
 
 def copy(env, source, target):
     """Make ``target`` a copy of a database nobody is connected to; attachments are linked, not copied."""
     postgres.drop(env, target)
-    run(["createdb", "-S", "file_copy", "-T", source, target], log="postgres", doing=f"copy {source}", env=env)
+    # the fast way, which servers have since 15
+    fast = ["-S", "file_copy"] if int(postgres.query(env, "show server_version_num")) >= 150000 else []
+    run(["createdb", *fast, "-T", source, target], log="postgres", doing=f"copy {source}", env=env)
     if filestore(source).exists():
         shutil.copytree(filestore(source), filestore(target), copy_function=os.link)
 
 
-def tail(lines=15):
-    """Return the last lines of Odoo's log."""
-    path = Path(LOGS / "odoo.log")
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
+@contextlib.contextmanager
+def scratch(env, source, purpose):
+    """Lend a copy of a database under a name of its own; those that an interrupted run left behind are dropped."""
+    if not postgres.own_server():
+        for name in postgres.query(env, "select datname from pg_database").splitlines():
+            left = re.fullmatch(r"(?:test|test_odoo|lint)_(\d+)", name)
+            if left and not Path(f"/proc/{left[1]}").exists():
+                postgres.drop(env, name)
+    name = f"{purpose}_{os.getpid()}"
+    copy(env, source, name)
+    try:
+        yield name
+    finally:
+        postgres.drop(env, name)
+
+
+@contextlib.contextmanager
+def scratch_configuration():
+    """Lend a configuration with a port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        # Odoo's gevent port is three above it
+        port = min(probe.getsockname()[1], 65000)
+    path = configuration(port)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def alone(what):
+    """Wait until no other command of this clone does the same."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with (HOME / f"{what}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def interactive(env, arguments):

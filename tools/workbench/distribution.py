@@ -70,7 +70,6 @@ def install():
     """Download and unpack Odoo unless it is there; return the folder that makes ``import odoo`` work."""
     own = provided()
     if own:
-        say(f"Odoo of your own: {own}")
         return own
     if (ODOO_PREFIX / "version").exists():
         return packages_folder()
@@ -81,7 +80,7 @@ def install():
         fresh = HOME / "odoo.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        for package in sorted(DOWNLOADS.glob("*.deb")):
+        for package in [deb, *_companions()]:
             run(["dpkg-deb", "-x", package, fresh], log="unpack", doing=f"unpack {package.name}")
         _complete(packages_folder(fresh))
         (fresh / "version").write_text(deb.name)
@@ -101,26 +100,36 @@ def _complete(folder):
         link.symlink_to("../../../bin/odoo")
 
 
+def _companions():
+    names = {name for names in COMPANIONS.values() for name in names}
+    return [path for path in sorted(DOWNLOADS.glob("*.deb")) if path.name.split("_")[0] in names]
+
+
 def _fetch(apt):
     """Return the .deb of Odoo, downloading what is missing; a file that is broken is taken again."""
+    pinned = DOWNLOADS / f"odoo-19_{VERSION}_all.deb"
+    for path in sorted(DOWNLOADS.glob("*.deb")):
+        if not (_sha256(path) == SHA256 if path == pinned else _whole(path)):
+            say(f"      {path.name} is broken: taking it again")
+            path.unlink()
     have = {path.name.split("_")[0] for path in DOWNLOADS.glob("*.deb")}
     wanted = {name for names in COMPANIONS.values() for name in names} | {"odoo-19"}
-    pinned = DOWNLOADS / f"odoo-19_{VERSION}_all.deb"
-    if pinned.exists() and _sha256(pinned) != SHA256:
-        pinned.unlink()
-        have.discard("odoo-19")
-    if wanted <= have:
-        return next(iter(sorted(DOWNLOADS.glob("odoo-19_*.deb"))))
-    with step("Odoo 19: asking the Debian archive of this machine"):
-        apt.update()
-    with step("Odoo 19: downloading 122 MB"):
-        for suite, names in COMPANIONS.items():
-            missing = [f"{name}/{suite or apt.base}" for name in names if name not in have]
-            if missing:
-                apt.download(missing)
-        if "odoo-19" not in have:
-            _fetch_odoo(apt, pinned)
-    return next(iter(sorted(DOWNLOADS.glob("odoo-19_*.deb"))))
+    if not wanted <= have:
+        with step("Odoo 19: asking the Debian archive of this machine"):
+            apt.update()
+        with step("Odoo 19: downloading 122 MB"):
+            for suite, names in COMPANIONS.items():
+                missing = [f"{name}/{suite or apt.base}" for name in names if name not in have]
+                if missing:
+                    apt.download(missing)
+            if "odoo-19" not in have:
+                _fetch_odoo(apt, pinned)
+    return pinned if pinned.exists() else max(DOWNLOADS.glob("odoo-19_*.deb"))
+
+
+def _whole(package):
+    """Tell whether a Debian package can be read to its end."""
+    return subprocess.run(["dpkg-deb", "--contents", package], capture_output=True, check=False).returncode == 0
 
 
 def _fetch_odoo(apt, pinned):
@@ -140,6 +149,23 @@ def _fetch_odoo(apt, pinned):
 def _sha256(path):
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def archive(lines, codename):
+    """Choose the Debian archive among apt's sources.
+
+    :param lines: "address release component" each
+    :param codename: of the Debian release that runs here
+    :return: its address, or None; other people's repositories have other releases and components
+    """
+    sources = [line.split() for line in lines if len(line.split()) == 3 and "security" not in line]
+    for releases in ({codename}, {"stable", "oldstable", "testing", "sid", "unstable"}):
+        found = sorted(
+            address for address, release, component in sources if release in releases and component == "main"
+        )
+        if found:
+            return found[0]
+    return None
 
 
 class _Apt:
@@ -176,14 +202,15 @@ class _Apt:
 
     def _archive(self):
         # without --no-release-info it prints nothing where apt was never updated
-        command = ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI)", "Created-By: Packages"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-        archives = sorted({uri for uri in found if "security" not in uri})
-        if not archives:
+        what = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
+        command = ["apt-get", "indextargets", "--no-release-info", "--format", what, "Created-By: Packages"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        address = archive(found.splitlines(), self.base)
+        if not address:
             raise Trouble(
                 "apt's sources name no Debian archive: add one to /etc/apt, or set ODOO_HOME to an Odoo 19 of your own."
             )
-        return archives[0]
+        return address
 
     def update(self):
         run(["apt-get", *self.options, "-q", "update"], log="apt", doing="read the Debian archive's list of packages")

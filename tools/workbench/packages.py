@@ -8,19 +8,7 @@ import sys
 from . import distribution
 from .errors import Trouble
 from .layout import HOME, LINT_LOCK, LINT_VENV, LOCK, VENV
-from .steps import need_space, run, step
-
-
-def check_python():
-    """Refuse a Python that Odoo 19 or the pinned packages do not run on.
-
-    :raise Trouble: naming the version found and those that work
-    """
-    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        raise Trouble(
-            f"Python {sys.version.split()[0]} does not fit: Python 3.11, 3.12 or 3.13 is needed. "
-            "Name another one with `make PYTHON=python3.11 ...`."
-        )
+from .steps import need_space, run, say, step
 
 
 def install(odoo_folder):
@@ -50,22 +38,35 @@ def site():
 
 def _environment(venv, lock, what):
     stamp = venv / "installed.lock"
-    if stamp.exists() and stamp.read_text() == lock.read_text():
+    # a Python that was upgraded or removed leaves a link that leads nowhere
+    usable = (venv / "bin/python").exists() and (venv / "bin/pip").exists()
+    if usable and stamp.exists() and stamp.read_text() == lock.read_text():
         return
-    need_space(1500)
+    need_space(1500 if venv == VENV else 400)
     count = len(lock.read_text().splitlines())
     with step(f"{what}: installing {count} pinned packages"):
-        if not (venv / "bin/pip").exists():
+        if usable:
+            try:
+                _pip_install(venv, lock, count)
+            except Trouble as trouble:
+                # an interrupted installation can leave a package that pip can neither use nor replace
+                say(f"      {trouble} Now once more, into a new folder.")
+                usable = False
+        if not usable:
             shutil.rmtree(venv, ignore_errors=True)
             _create(venv)
-        site_packages = _site(venv)
-        run(
-            [venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", lock],
-            log="pip",
-            doing=f"install the packages of {lock.name}",
-            percent=lambda: min(99, 100 * len(list(site_packages.glob("*.dist-info"))) // count),
-        )
+            _pip_install(venv, lock, count)
         shutil.copyfile(lock, stamp)
+
+
+def _pip_install(venv, lock, count):
+    site_packages = _site(venv)
+    run(
+        [venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", lock],
+        log="pip",
+        doing=f"install the packages of {lock.name}",
+        percent=lambda: min(99, 100 * len(list(site_packages.glob("*.dist-info"))) // count),
+    )
 
 
 def _create(venv):

@@ -3,8 +3,10 @@
 There are two clusters of our own: ``run`` keeps its data safely, ``test`` is thrown away and skips fsync.
 """
 
+import getpass
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -39,7 +41,10 @@ def environment(cluster):
     """Return the environment in which Odoo and PostgreSQL's own programs find the server of ``cluster``."""
     env = dict(os.environ)
     folders = [str(VENV / "bin")]
-    if not own_server():
+    if own_server():
+        if not shutil.which("psql"):
+            folders.append(str(_binaries()))
+    else:
         # first on the path: an older pg_dump refuses a newer server
         folders.append(str(_binaries()))
         env.update(PGHOST=str(_socket(cluster)), PGUSER="odoo")
@@ -70,11 +75,16 @@ def start(cluster):
     """
     env = environment(cluster)
     if own_server():
+        if env.get("PGUSER", "postgres" if getpass.getuser() == "postgres" else "") == "postgres":
+            raise Trouble(
+                "Odoo refuses to work as the database user postgres: create another one "
+                "(createuser --createdb NAME) and name it with PGUSER."
+            )
         reached = subprocess.run(["psql", "-Atc", "select 1", "postgres"], env=env, capture_output=True, check=False)
         if reached.returncode:
             raise Trouble(
                 f"The PostgreSQL server at PGHOST={env['PGHOST']} cannot be used: "
-                f"{reached.stderr.decode().strip().splitlines()[-1]}"
+                f"{reached.stderr.decode().strip().splitlines()[-1]}. Mend it, or leave PGHOST out."
             )
         return env
     data = HOME / f"pg-{cluster}/data"
@@ -94,10 +104,24 @@ def start(cluster):
     if status.returncode:
         settings = ["listen_addresses=", "shared_buffers=256MB", "max_connections=200"]
         settings += CARELESS if cluster == "test" else ()
-        options = " ".join([f"-k {socket}", *(f"-c {setting}" for setting in settings)])
+        # a shell reads it
+        options = " ".join([f"-k {shlex.quote(str(socket))}", *(f"-c {setting}" for setting in settings)])
         LOGS.mkdir(parents=True, exist_ok=True)
-        command = [binaries / "pg_ctl", "-s", "-w", "-D", data, "-l", data.parent / "log", "-o", options, "start"]
-        run([*prefix, *command], log="postgres", doing="start PostgreSQL", env=env)
+        log = data.parent / "log"
+        command = [binaries / "pg_ctl", "-s", "-w", "-D", data, "-l", log, "-o", options, "start"]
+        try:
+            run([*prefix, *command], log="postgres", doing="start PostgreSQL", env=env)
+        except Trouble as trouble:
+            # pg_ctl says no more than that it failed; the server's own log has the reason
+            said = log.read_text(errors="replace").splitlines()[-10:] if log.exists() else []
+            if any("No space left" in line for line in said):
+                raise Trouble(
+                    "The disk is full: PostgreSQL cannot start. Free some space, then run the same command again."
+                ) from trouble
+            reasons = [line for line in said if "FATAL" in line or "PANIC" in line]
+            if reasons:
+                raise Trouble(f"PostgreSQL cannot start: {reasons[-1]} (the whole log is in {log})") from trouble
+            raise
     return env
 
 

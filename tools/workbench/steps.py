@@ -69,15 +69,13 @@ def run(command, *, log, doing, env=None, cwd=None, stdin=None, percent=None):
         if stdin is not None:
             process.stdin.write(stdin.encode())
             process.stdin.close()
-        shown = 0
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(1)
-                break
-            now = percent() if percent else 0
-            if now >= shown + 20:
-                shown = now - now % 20
-                say(f"      {shown} %")
+        try:
+            _watch(process, percent)
+        except BaseException:
+            # Ctrl+C: nothing of ours goes on behind the person's back
+            process.terminate()
+            process.wait()
+            raise
     if process.returncode:
         lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
         last = lines[-1] if lines else "no output"
@@ -86,3 +84,20 @@ def run(command, *, log, doing, env=None, cwd=None, stdin=None, percent=None):
                 f"The disk is full while trying to {doing}: free some space, then run the same command again."
             )
         raise Trouble(f"Could not {doing}: {last.strip()}. Run the same command again; the whole output is in {path}.")
+
+
+def _watch(process, percent):
+    """Wait for a program; tell how far it is, or now and then that it is still at work."""
+    shown, began, told = 0, time.monotonic(), 0
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+            return
+        now = percent() if percent else 0
+        if now >= shown + 20:
+            shown = now - now % 20
+            say(f"      {shown} %")
+        seconds = int(time.monotonic() - began)
+        if not percent and seconds >= told + 20:
+            told = seconds
+            say(f"      still at work ({seconds} s)")

@@ -28,12 +28,15 @@ def export(env):
         postgres.drop(env, database)
 
 
-def incomplete():
-    """Print what is not translated; return 1 where anything is missing, fuzzy or not in the template."""
-    return max(_po_tool("check", ROOT / name / "i18n") for name in addons())
+def incomplete(venv=VENV):
+    """Print what is not translated; return 1 where anything is missing, fuzzy or not in the template.
+
+    :param venv: the environment whose polib reads the files
+    """
+    return max(_po_tool("check", ROOT / name / "i18n", venv) for name in addons())
 
 
-def _po_tool(action, folder):
+def _po_tool(action, folder, venv=VENV):
     script = ROOT / "tools/workbench/po_files.py"
-    python = VENV / "bin/python"
-    return subprocess.run([str(python), str(script), action, str(folder)], check=False, stdout=sys.stdout).returncode
+    command = [venv / "bin/python", script, action, folder]
+    return subprocess.run([str(part) for part in command], check=False, stdout=sys.stdout).returncode
