@@ -8,6 +8,7 @@
     "depends": ["crm"],
     "data": [
         "security/discipline_security.xml",
+        "security/discipline_sale_security.xml",
         "security/ir.model.access.csv",
         "data/discipline_abc_class_data.xml",
         "data/discipline_norm_data.xml",
@@ -24,6 +25,7 @@
         "views/discipline_job_views.xml",
         "views/discipline_norm_views.xml",
         "views/discipline_period_views.xml",
+        "views/discipline_stage_change_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
         "views/res_users_views.xml",

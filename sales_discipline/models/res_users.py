@@ -85,3 +85,11 @@ class ResUsers(models.Model):
         changed = self.env["discipline.assignment"].sudo()._sync(customers.ids, origin="departure")
         if changed:
             self.env["discipline.compliance"].sudo()._evaluate_customers(changed)
+
+    def unlink(self):
+        """The database empties the salesperson of his opportunities: they keep a row of it."""
+        leads = self.env["crm.lead"].sudo().with_context(active_test=False).search([("user_id", "in", self.ids)])
+        with leads._discipline_watch():
+            result = super().unlink()
+            leads.invalidate_recordset(["user_id"])
+        return result

@@ -1,1 +1,1 @@
-from . import test_customer_base
+from . import test_customer_base, test_stage_change
