@@ -85,7 +85,7 @@ def base_template(env, modules=None, prefix="tpl"):
             with step(f"Template database: Odoo's {modules} with Russian"):
                 _build(env, name, lambda fresh: odoo(
                     env, configuration(), fresh, "server", "-i", modules, "--skip-auto-install",
-                    "--load-language=ru_RU", "--without-demo", "--stop-after-init", doing="create the template",
+                    "--load-language=en_US,ru_RU", "--without-demo", "--stop-after-init", doing="create the template",
                 ))  # fmt: skip
     return name
 
