@@ -28,7 +28,7 @@ class DisciplineAssignment(models.Model):
     _order = "date_from desc, id desc"
     _rec_name = "partner_id"
 
-    partner_id = fields.Many2one("res.partner", "Customer", readonly=True, ondelete="set null")
+    partner_id = fields.Many2one("res.partner", "Customer", readonly=True, ondelete="set null", index=True)
     customer_ref = fields.Integer("Customer No.", readonly=True, required=True)
     user_id = fields.Many2one("res.users", "Manager", readonly=True, ondelete="set null")
     manager_ref = fields.Integer("Manager No.", readonly=True, required=True)
@@ -44,7 +44,6 @@ class DisciplineAssignment(models.Model):
 
     _open_uniq = models.UniqueIndex("(customer_ref) WHERE date_to IS NULL", "A customer has one responsible manager.")
     _customer_idx = models.Index("(customer_ref, date_from)")
-    _partner_idx = models.Index("(partner_id)")
     _manager_idx = models.Index("(manager_ref, date_from)")
     _changed_idx = models.Index("(write_date)")
     _order_check = models.Constraint("CHECK(date_to >= date_from)", "An assignment cannot end before it began.")

@@ -12,10 +12,12 @@ DOWNLOADS = HOME / "downloads"
 ODOO_PREFIX = HOME / "odoo"
 VENV = HOME / "venv"
 LINT_VENV = HOME / "lint-venv"
+ODOO_LINT_VENV = HOME / "odoo-lint-venv"
 DATA = HOME / "data"
 LOGS = HOME / "logs"
 LOCK = ROOT / "requirements.lock"
 LINT_LOCK = ROOT / "requirements-lint.lock"
+ODOO_LINT_LOCK = ROOT / "requirements-odoo-lint.lock"
 
 DEMO_DATABASE = "discipline"
 # in one place, so that what `make run` prints is what the demonstration creates

@@ -7,7 +7,7 @@ import sys
 
 from . import distribution
 from .errors import Trouble
-from .layout import HOME, LINT_LOCK, LINT_VENV, LOCK, VENV
+from .layout import HOME, LINT_LOCK, LINT_VENV, LOCK, ODOO_LINT_LOCK, ODOO_LINT_VENV, VENV
 from .steps import need_space, run, say, step
 
 
@@ -25,6 +25,15 @@ def install(odoo_folder):
 def install_lint():
     """Bring the environment of the linters in line with its lock file; some of them contradict Odoo's own pins."""
     _environment(LINT_VENV, LINT_LOCK, "Linters")
+
+
+def install_odoo_lint():
+    """Bring what Odoo's own test_lint needs in line with its lock file; return the folder to import it from.
+
+    It wants an older pylint than the linters, beside the packages that run Odoo.
+    """
+    _environment(ODOO_LINT_VENV, ODOO_LINT_LOCK, "Odoo's own lint")
+    return _site(ODOO_LINT_VENV)
 
 
 def _site(venv):
