@@ -51,6 +51,17 @@ def is_newcomer(since: date | None, day: date, months: int) -> bool:
     return since is not None and day < since + timedelta(days=30 * months)
 
 
+def newcomer_share(since: date | None, day: date, months: int) -> int:
+    """Return how many percent of the capacity a newcomer has on ``day``: 30 in his first month, 60 in the second.
+
+    From the third month (of 30 days) on, or where the policy knows no newcomers any more, it is 100.
+    """
+    if not is_newcomer(since, day, months):
+        return 100
+    gone = max(0, (day - since).days)
+    return (30, 60)[gone // 30] if gone < 60 else 100
+
+
 def hashed(*parts: object) -> int:
     """Return a number that depends on nothing but the parts: ties are broken by it, never by an id's size."""
     return int.from_bytes(blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest(), "big")
