@@ -2,8 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 PRESETS = {
-    "article": {"missed_share": 100, "missed_needed": 1, "missed_of": 1},
-    "balanced": {"missed_share": 50, "missed_needed": 2, "missed_of": 3},
+    "article": {"missed_share": 100, "missed_needed": 1, "missed_of": 1, "late_stage_probability": 0},
+    "balanced": {"missed_share": 50, "missed_needed": 2, "missed_of": 3, "late_stage_probability": 80},
 }
 
 
@@ -66,6 +66,11 @@ class DisciplinePolicy(models.Model):
     newcomer_months = fields.Integer(
         "Newcomer, Months", default=3, help="Nothing is withdrawn from a newcomer for so many months."
     )
+    late_stage_probability = fields.Integer(
+        "Late Stage from, %",
+        default=0,
+        help="A customer with an open opportunity of at least this probability is not withdrawn; 0: no protection.",
+    )
     appeal_days = fields.Integer(
         "Appeal Within", default=3, required=True, help="Working days in which the loser may appeal."
     )
@@ -100,6 +105,7 @@ class DisciplinePolicy(models.Model):
         "intake_cap",
         "cooldown_days",
         "newcomer_months",
+        "late_stage_probability",
         "appeal_days",
     )
     def _check_numbers(self):
@@ -115,6 +121,7 @@ class DisciplinePolicy(models.Model):
             "intake_cap": 0,
             "cooldown_days": 0,
             "newcomer_months": 0,
+            "late_stage_probability": 0,
             "appeal_days": 0,
         }
         for policy in self:

@@ -1,12 +1,8 @@
 """Who answers for neglected customers and orphans: proposed, approved, applied, and taken back if need be."""
 
-from datetime import timedelta
-
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-
-from ..engine import allocation, policy
-from .res_users import ADMINISTRATOR
+from odoo.tools.misc import format_date
 
 CAUSES = [
     ("orphan", "Orphans"),
@@ -18,14 +14,18 @@ CAUSES = [
 ]
 #: states in which a customer's line is still undecided or not carried out
 OPEN_STATES = ("draft", "proposed", "approved")
+#: how many customers a message names before it says “and so many more”
+NAMED = 50
 
 
 class DisciplineRedistribution(models.Model):
     """A batch of customers that change hands together, each line with the reason that everyone can read."""
 
     _name = "discipline.redistribution"
+    _inherit = ["mail.thread"]
     _description = "Redistribution of Customers"
     _order = "id desc"
+    _mail_post_access = "read"
 
     company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="cascade", index=True)
     cause = fields.Selection(CAUSES, required=True, readonly=True)
@@ -45,259 +45,362 @@ class DisciplineRedistribution(models.Model):
     )
     period_id = fields.Many2one("discipline.period", readonly=True, ondelete="restrict")
     policy_id = fields.Many2one("discipline.policy", readonly=True, ondelete="restrict")
+    reason = fields.Char(readonly=True, help="Why these customers change hands, in the words of whoever chose them.")
     seed = fields.Char(readonly=True, help="Decides ties; the same batch always gives the same result.")
     appeal_until = fields.Date(readonly=True, help="The last day on which the losing manager may appeal.")
+    proposed_at = fields.Datetime(readonly=True)
     approved_by_id = fields.Many2one("res.users", "Approved by", readonly=True, ondelete="set null")
     applied_at = fields.Datetime(readonly=True)
     reverted_at = fields.Datetime(readonly=True)
-    line_ids = fields.One2many("discipline.redistribution.line", "redistribution_id", "Customers")
-    line_count = fields.Integer("Number of Customers", compute="_compute_line_count")
+    line_ids = fields.One2many("discipline.redistribution.line", "redistribution_id", "Customers", readonly=True)
+    manager_ids = fields.One2many(
+        "discipline.redistribution.manager", "redistribution_id", "Before and After", readonly=True
+    )
+    appeal_ids = fields.One2many("discipline.appeal", "redistribution_id", "Appeals", readonly=True)
+    line_count = fields.Integer("Number of Customers", compute="_compute_counts")
+    placed_count = fields.Integer("With a Receiver", compute="_compute_counts")
+    skipped_count = fields.Integer("Skipped", compute="_compute_counts")
+    approved_count = fields.Integer("Approved", compute="_compute_counts")
+    appeal_count = fields.Integer("Number of Appeals", compute="_compute_counts")
+    waiting_count = fields.Integer(
+        "Undecided Appeals", compute="_compute_counts", help="Their customers wait for the decision; the others go on."
+    )
 
     _once_uniq = models.UniqueIndex(
         "(company_id, cause, period_id) WHERE state != 'cancelled' AND period_id IS NOT NULL",
         "This period's customers have been redistributed for this cause already.",
     )
 
-    @api.depends("cause", "period_id")
+    @api.depends("cause", "period_id", "create_date")
     @api.depends_context("lang")
     def _compute_display_name(self):
         causes = dict(self._fields["cause"]._description_selection(self.env))
         for batch in self:
-            period = f", {batch.period_id.display_name}" if batch.period_id else ""
-            batch.display_name = f"{causes.get(batch.cause, '')}{period}"
+            if batch.period_id:
+                when = batch.period_id.sudo().display_name
+            else:
+                when = format_date(self.env, batch.create_date) if batch.create_date else ""
+            batch.display_name = ", ".join(part for part in (causes.get(batch.cause), when) if part)
 
-    def _compute_line_count(self):
-        counts = dict(
-            self.env["discipline.redistribution.line"]._read_group(
-                [("redistribution_id", "in", self.ids)], ["redistribution_id"], ["__count"]
-            )
-        )
-        for batch in self:
-            batch.line_count = counts.get(batch, 0)
-
-    # ------------------------------------------------------------------
-    # Proposing
-    # ------------------------------------------------------------------
-
-    @api.model
-    def _nightly(self, company):
-        """Propose for every closed month that has no batch yet; apply what the policy lets go by itself."""
-        periods = self.env["discipline.period"].search(
-            [("company_id", "=", company.id), ("state", "=", "closed")], order="date_start desc", limit=1
-        )
-        for period in periods:
-            if not self.search_count([("period_id", "=", period.id), ("cause", "=", "missed")], limit=1):
-                self._propose_missed(period)
-
-    @api.model
-    def _propose_missed(self, period):
-        """Propose other managers for the customers whose norm the policy calls missed in ``period``.
-
-        :return: the batch, empty where nobody is to be withdrawn
-        """
-        rules = period.policy_id
-        company = period.company_id
-        today = self.env["discipline.calendar"]._today(company)
-        chosen = self._withdrawn(period, rules, today)
-        if not chosen:
-            return self.browse()
-        seed = f"{company.id}|missed|{period.kind}|{period.date_start}"
-        receivers = self._receivers(company, period, rules)
-        placements = allocation.allocate(
-            [allocation.Customer(v.customer_ref, v.norm_id.goal, v.manager_ref) for v in chosen], receivers, seed
-        )
-        verdicts = {verdict.customer_ref: verdict for verdict in chosen}
-        return self.create(
-            {
-                "company_id": company.id,
-                "cause": "missed",
-                "state": "draft" if company.discipline_dry_mode else "proposed",
-                "period_id": period.id,
-                "policy_id": rules.id,
-                "seed": seed,
-                "appeal_until": self.env["discipline.calendar"]._add_working_days(company, today, rules.appeal_days),
-                "line_ids": [
-                    fields.Command.create(
-                        {
-                            "partner_id": placement.customer,
-                            "customer_ref": placement.customer,
-                            "user_from_id": verdicts[placement.customer].manager_ref,
-                            "user_to_id": placement.receiver,
-                            "load": verdicts[placement.customer].norm_id.goal,
-                            "state": "proposed" if placement.receiver else "skipped",
-                            "skip_reason": placement.reason,
-                            "room": placement.room,
-                            "verdict_id": verdicts[placement.customer].id,
-                        }
-                    )
-                    for placement in placements
-                ],
-            }
-        )
-
-    @api.model
-    def _withdrawn(self, period, rules, today):
-        """Return the verdicts of ``period`` that withdraw their customers, after protection, cooldown and cap."""
-        Compliance = self.env["discipline.compliance"]
-        missed = Compliance.search([("period_id", "=", period.id), ("closed", "=", True), ("state", "=", "missed")])
-        customers = {
-            customer.partner_id.id: customer
-            for customer in self.env["discipline.customer"].search([("partner_id", "in", missed.partner_id.ids)])
-        }
-        protected = set(
-            self.env["discipline.exception"]
-            .search(
-                [
-                    ("kind", "=", "keep"),
-                    ("state", "=", "approved"),
-                    ("date_from", "<=", today),
-                    ("date_until", ">=", today),
-                ]
-            )
-            .partner_id.ids
-        )
-        busy = set(
-            self.env["discipline.redistribution.line"]
-            .search([("redistribution_id.state", "in", OPEN_STATES), ("partner_id", "in", missed.partner_id.ids)])
-            .partner_id.ids
-        )
-        history = {}
-        for row in Compliance.search(
-            [
-                ("closed", "=", True),
-                ("customer_ref", "in", missed.mapped("customer_ref")),
-                ("period_id.kind", "=", period.kind),
-                ("period_id.date_start", "<=", period.date_start),
-            ]
+    @api.depends("line_ids.state", "appeal_ids.state")
+    def _compute_counts(self):
+        lines = self.env["discipline.redistribution.line"].sudo()
+        groups = lines._read_group([("redistribution_id", "in", self.ids)], ["redistribution_id", "state"], ["__count"])
+        totals = {}
+        for batch, state, count in groups:
+            row = totals.setdefault(batch.id, {})
+            row[state] = count
+        appeals = {}
+        for batch, state, count in (
+            self.env["discipline.appeal"]
+            .sudo()
+            ._read_group([("redistribution_id", "in", self.ids)], ["redistribution_id", "state"], ["__count"])
         ):
-            history.setdefault((row.customer_ref, row.manager_ref), []).append(
-                policy.Judged(row.period_id.date_start, row.goal, row.attained, row.id)
-            )
-        cooled = today - timedelta(days=rules.cooldown_days)
-        per_manager = {}
-        for verdict in missed:
-            customer = customers.get(verdict.partner_id.id)
-            if (
-                not customer
-                or not customer.in_base
-                or customer.user_id.id != verdict.manager_ref
-                or customer.partner_id.id in protected | busy
-                or policy.is_newcomer(verdict.user_id.discipline_newcomer_since or None, today, rules.newcomer_months)
-            ):
-                continue
-            moved = customer.responsible_since and customer.responsible_since > cooled
-            if moved and any(
-                row.origin == "redistribution" and not row.date_to
-                for row in customer.partner_id.discipline_assignment_ids
-            ):
-                continue
-            rule = policy.Rule(*rules._rule_for(verdict.abc_class_id))
-            if policy.deciding(history[verdict.customer_ref, verdict.manager_ref], rule):
-                per_manager.setdefault(verdict.manager_ref, []).append(verdict)
-        chosen = Compliance
-        for rows in per_manager.values():
-            keep = policy.capped(
-                [(row.customer_ref, row.attained / row.goal) for row in rows],
-                rules.cap_per_manager,
-                str(period.date_start),
-            )
-            chosen |= Compliance.browse(row.id for row in rows if row.customer_ref in keep)
-        return chosen
+            appeals.setdefault(batch.id, {})[state] = count
+        for batch in self:
+            row = totals.get(batch.id, {})
+            batch.line_count = sum(row.values())
+            batch.skipped_count = row.get("skipped", 0)
+            batch.approved_count = row.get("approved", 0)
+            batch.placed_count = batch.line_count - batch.skipped_count
+            batch.appeal_count = sum(appeals.get(batch.id, {}).values())
+            batch.waiting_count = appeals.get(batch.id, {}).get("open", 0)
 
-    @api.model
-    def _receivers(self, company, period, rules):
-        """Return who may receive: said that he takes more, attains what the policy asks for, is present, has room."""
-        groups = self.env["discipline.compliance"]._read_group(
-            [("period_id", "=", period.id), ("closed", "=", True)], ["user_id"], ["goal:sum", "attained:sum"]
-        )
-        days = len(period._refresh_snapshot()["days"])
-        held = dict(
-            self.env["discipline.customer"]._read_group(
-                [("company_id", "=", company.id), ("in_base", "=", True)], ["user_id"], ["goal:sum"]
-            )
-        )
-        return [
-            allocation.Receiver(
-                user.id,
-                user._discipline_capacity(company) * days,
-                held.get(user, 0),
-                rules.intake_cap or None,
-            )
-            for user, goal, attained in groups
-            if user.active
-            and user.discipline_takes_more
-            and goal
-            and 100 * attained >= rules.receiver_attainment * goal
-        ]
+    def _state_label(self):
+        self.ensure_one()
+        return dict(self._fields["state"]._description_selection(self.env))[self.state]
 
     # ------------------------------------------------------------------
     # Deciding
     # ------------------------------------------------------------------
 
-    def _check_may_decide(self):
-        """Refuse whoever may not decide, and whoever gives or receives in a line himself.
+    def _expect(self, *states):
+        """Refuse batches in other states than these, and batches that somebody else is deciding at this moment.
 
-        :raise AccessError: naming the customer
+        :raise UserError: naming the batch and what to do
         """
-        if self.env.su:
-            return
-        for line in self.line_ids.filtered(lambda row: row.state in ("proposed", "approved", "applied")):
-            user = self.env.user
-            if user in line.user_from_id | line.user_to_id and not user.has_group(ADMINISTRATOR):
-                raise AccessError(
-                    self.env._(
-                        "You give or receive %(customer)s yourself: somebody else decides about this redistribution.",
-                        customer=line.partner_id.display_name,
-                    )
-                )
-            if not user._discipline_decides_for(line.user_from_id, line.user_to_id):
-                raise AccessError(
-                    self.env._(
-                        "%(customer)s moves across teams: a Sales administrator decides.",
-                        customer=line.partner_id.display_name,
-                    )
-                )
-
-    def _expect(self, state):
+        locked = self.sudo().try_lock_for_update()
         for batch in self:
-            if batch.state != state:
-                states = dict(self._fields["state"]._description_selection(self.env))
+            if batch not in locked:
+                raise UserError(
+                    self.env._(
+                        "Somebody else is working on “%(batch)s” at this moment: try again shortly.",
+                        batch=batch.display_name,
+                    )
+                )
+            if batch.state not in states:
                 raise UserError(
                     self.env._(
                         "“%(batch)s” is in the state “%(state)s”: reload the page to see what was done.",
                         batch=batch.display_name,
-                        state=states[batch.state],
+                        state=batch._state_label(),
                     )
                 )
 
+    def _check_supervisor(self):
+        """Refuse whoever decides about nobody's customers.
+
+        :raise AccessError:
+        """
+        if not self.env.su and not self.env.user._discipline_is_supervisor():
+            raise AccessError(self.env._("Redistributions are decided by supervisors."))
+
+    def _expect_live(self):
+        """Refuse to change anything while the company only tries the program out.
+
+        :raise UserError: naming the company and the setting
+        """
+        for company in self.company_id:
+            if company.discipline_dry_mode:
+                raise UserError(
+                    self.env._(
+                        "%(company)s is in dry mode: nobody is told and no customer moves. Switch dry mode off in the "
+                        "settings of Sales Discipline first.",
+                        company=company.name,
+                    )
+                )
+
+    def action_propose(self):
+        """Propose these drafts: the managers concerned are told, and the time for appeals begins."""
+        self._check_supervisor()
+        self._expect("draft")
+        self._expect_live()
+        self.line_ids._check_may_decide(any_of_them=True)
+        self.sudo()._propose_now()
+
+    def _propose_now(self):
+        Calendar = self.env["discipline.calendar"]
+        for batch in self:
+            today = Calendar._today(batch.company_id)
+            batch.write(
+                {
+                    "state": "proposed",
+                    "proposed_at": fields.Datetime.now(),
+                    "appeal_until": Calendar._add_working_days(batch.company_id, today, batch.policy_id.appeal_days)
+                    if batch.cause == "missed"
+                    else False,
+                }
+            )
+            batch._tell(batch.line_ids.filtered(lambda line: line.state == "proposed"), "proposed")
+
     def action_approve(self):
-        """Approve these batches and their proposed lines."""
+        """Approve the proposed lines of these batches that the user may decide.
+
+        Lines with an undecided appeal wait. Customers who changed hands meanwhile are skipped and named.
+
+        :return: a notification that says what was approved and what was not
+        """
+        self._check_supervisor()
         self._expect("proposed")
-        self._check_may_decide()
-        batches = self.sudo()
-        batches.line_ids.filtered(lambda line: line.state == "proposed").write({"state": "approved"})
-        batches.write({"state": "approved", "approved_by_id": self.env.uid})
+        self._expect_live()
+        lines = self.line_ids.filtered(lambda line: line.state == "proposed" and not line.is_waiting)
+        lines = lines._check_may_decide(any_of_them=True)
+        if not lines:
+            raise UserError(
+                self.env._("There is nothing to approve: every line is skipped, kept, or waits for an appeal.")
+            )
+        skipped = lines.sudo()._skip_changed()
+        (lines - skipped).sudo().write({"state": "approved", "decided_by_id": self.env.uid})
+        self.sudo().write({"approved_by_id": self.env.uid})
+        self.sudo()._settle()
+        self._note_down(
+            self.env._("%(count)s customers approved.", count=len(lines - skipped)), self._named_changed(skipped)
+        )
+        return self._notification(
+            self.env._("%(count)s customers approved.", count=len(lines - skipped)), self._named_changed(skipped)
+        )
 
     def action_apply(self):
-        """Let the approved customers change hands; whoever changed hands meanwhile is left alone and named."""
-        self._expect("approved")
-        self._check_may_decide()
-        for batch in self.sudo():
-            batch.line_ids.filtered(lambda line: line.state == "approved")._apply()
-            batch.write({"state": "applied", "applied_at": fields.Datetime.now()})
+        """Let the approved customers change hands; a second call finds nothing left to do.
+
+        :return: a notification that says how many moved, and names those that did not and why
+        """
+        self._check_supervisor()
+        self._expect("proposed", "approved")
+        self._expect_live()
+        lines = self.line_ids.filtered(lambda line: line.state == "approved" and not line.is_waiting)
+        if not lines:
+            raise UserError(self.env._("There is nothing to apply: approve the customers first."))
+        lines = lines._check_may_decide(any_of_them=True)
+        lines._check_appeal_time()
+        return self.sudo()._apply(lines.sudo())
+
+    def _apply(self, lines):
+        """Move the customers of ``lines`` and tell the managers concerned, once each."""
+        moved = lines._apply()
+        for batch in self:
+            batch._tell(moved.filtered(lambda line, batch=batch: line.redistribution_id == batch), "applied")
+        self.write({"applied_at": fields.Datetime.now()})
+        self._settle()
+        left = lines - moved
+        texts = [self.env._("%(count)s customers moved.", count=len(moved)), self._named_changed(left)]
+        self._note_down(*texts)
+        return self._notification(*texts)
 
     def action_revert(self):
         """Give back what is still with its receiver; lines that changed since are left alone and named."""
-        self._expect("applied")
-        self._check_may_decide()
-        for batch in self.sudo():
-            batch.line_ids.filtered(lambda line: line.state == "applied")._revert()
-            batch.write({"state": "reverted", "reverted_at": fields.Datetime.now()})
+        self._check_supervisor()
+        self._expect("proposed", "approved", "applied")
+        lines = self.line_ids.filtered(lambda line: line.state == "applied")._check_may_decide(any_of_them=True)
+        if not lines:
+            raise UserError(self.env._("There is nothing to revert: no customer of this redistribution has moved."))
+        return self._revert(lines)
+
+    def _revert(self, lines):
+        back = lines.sudo()._revert()
+        if not back:
+            raise UserError(
+                self.env._(
+                    "Nothing can be given back, because it changed since: %(names)s.",
+                    names=self._names(lines),
+                )
+            )
+        self.sudo().write({"reverted_at": fields.Datetime.now()})
+        self.sudo()._settle()
+        left = lines - back
+        texts = [
+            self.env._("%(count)s customers went back.", count=len(back)),
+            left
+            and self.env._(
+                "Left with their new managers, because they changed since: %(names)s.", names=self._names(left)
+            ),
+        ]
+        self._note_down(*texts)
+        return self._notification(*texts)
 
     def action_cancel(self):
-        """Drop these batches: nobody moves."""
+        """Drop these batches: whoever has not moved yet stays where he is."""
+        self._check_supervisor()
+        self._expect(*OPEN_STATES)
+        lines = self.line_ids.filtered(lambda line: line.state in ("proposed", "approved"))
+        lines._check_may_decide()
+        if any(line.state == "applied" for line in self.line_ids):
+            raise UserError(
+                self.env._("Some of these customers have moved already: revert them, or keep the others one by one.")
+            )
+        self.sudo()._cancel()
+
+    def _cancel(self):
+        self.line_ids.filtered(lambda line: line.state in ("proposed", "approved")).write({"state": "cancelled"})
+        self.write({"state": "cancelled"})
+
+    def _settle(self):
+        """Derive the batches' states from their lines."""
         for batch in self:
-            if batch.state not in OPEN_STATES:
-                batch._expect("proposed")
-        self._check_may_decide()
-        self.sudo().write({"state": "cancelled"})
+            states = set()
+            for line in batch.line_ids:
+                states.add("waiting" if line.is_waiting and line.state in ("proposed", "approved") else line.state)
+            order = {
+                "proposed": "proposed",
+                "approved": "approved",
+                "waiting": "approved" if "applied" in states else "proposed",
+                "applied": "applied",
+                "reverted": "reverted",
+            }
+            state = next((order[found] for found in order if found in states), "cancelled")
+            if batch.state != state:
+                batch.state = state
+
+    # ------------------------------------------------------------------
+    # What people read
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _names(self, lines):
+        """Return the customers' names for a sentence, no more than a person reads."""
+        names = ", ".join(line.customer_name for line in lines[:20])
+        if len(lines) > 20:
+            return self.env._("%(names)s and %(count)s more", names=names, count=len(lines) - 20)
+        return names
+
+    @api.model
+    def _named_changed(self, lines):
+        """Return a sentence that names skipped lines, each with its reason; empty where there is none."""
+        labels = dict(lines._fields["skip_reason"]._description_selection(self.env))
+        parts = []
+        for reason, group in lines.grouped("skip_reason").items():
+            parts.append(
+                self.env._(
+                    "Skipped (%(why)s): %(names)s.",
+                    why=labels.get(reason) or self.env._("not carried out"),
+                    names=self._names(group),
+                )
+            )
+        return " ".join(parts)
+
+    def _note_down(self, *texts):
+        """Keep in the batches' own log what was done, and by whom."""
+        for batch in self.sudo():
+            batch._message_log(
+                body=" ".join(text for text in texts if text), author_id=self.env.user.partner_id.id or None
+            )
+
+    def _notification(self, *texts):
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "message": " ".join(text for text in texts if text),
+                "type": "warning" if any(texts[1:]) else "success",
+                "sticky": bool(any(texts[1:])),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
+
+    def _tell(self, lines, event):
+        """Send each manager concerned one message with the customers that he gives and receives.
+
+        :param lines: lines of this batch
+        :param str event: ``proposed`` or ``applied``
+        """
+        self.ensure_one()
+        if not lines:
+            return
+        given, received = lines.grouped("user_from_id"), lines.grouped("user_to_id")
+        for user in (lines.user_from_id | lines.user_to_id).filtered("active"):
+            own = self.env["discipline.redistribution.line"]
+            values = {"given": given.get(user, own), "received": received.get(user, own)}
+            self._tell_one(user, values, event)
+
+    def _tell_one(self, user, values, event):
+        lang = user.lang or self.env.lang
+        batch = self.with_context(lang=lang)
+        env = batch.env
+        counts = {"given": len(values["given"]), "received": len(values["received"])}
+        if event == "proposed":
+            subject = env._("Redistribution proposed: %(given)s leave you, %(received)s come to you", **counts)
+        else:
+            subject = env._("Customers moved: %(given)s left you, %(received)s came to you", **counts)
+        body = env["ir.qweb"]._render(
+            "sales_discipline.discipline_redistribution_message",
+            {
+                "batch": batch,
+                "event": event,
+                "given": values["given"].with_env(env)[:NAMED],
+                "received": values["received"].with_env(env)[:NAMED],
+                "given_more": max(0, counts["given"] - NAMED),
+                "received_more": max(0, counts["received"] - NAMED),
+            },
+        )
+        batch.message_notify(
+            partner_ids=user.partner_id.ids,
+            subject=subject,
+            body=body,
+            email_layout_xmlid="mail.mail_notification_light",
+        )
+
+    def action_open_lines(self):
+        """Open the batch's customers, grouped by who gives them."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_redistribution_line_action")
+        action["domain"] = [("redistribution_id", "=", self.id)]
+        action["context"] = {"search_default_group_from": 1}
+        return action
+
+    def action_open_appeals(self):
+        """Open the appeals against the batch."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_appeal_action")
+        action["domain"] = [("redistribution_id", "=", self.id)]
+        action["context"] = {}
+        return action

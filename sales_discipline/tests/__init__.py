@@ -1,2 +1,7 @@
-from . import test_customer_base, test_stage_change
-from . import test_ui
+from . import (
+    test_customer_base,
+    test_redistribution,
+    test_redistribution_handover,
+    test_stage_change,
+    test_ui,
+)

@@ -19,7 +19,9 @@ class DisciplineCommon(TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.env = cls.env(context=dict(cls.env.context, tracking_disable=True, no_reset_password=True))
+        # sentences are compared in English, whatever language the database speaks
+        cls.env = cls.env(context=dict(cls.env.context, tracking_disable=True, no_reset_password=True, lang="en_US"))
+        cls.env["res.lang"]._activate_lang("en_US")
         cls.company = cls.env.company
         cls.company.resource_calendar_id.tz = "UTC"
         cls.company.write({"discipline_date_start": date(2025, 1, 1), "discipline_dry_mode": False})
@@ -50,7 +52,9 @@ class DisciplineCommon(TransactionCase):
 
     @classmethod
     def _user(cls, login, group):
-        return new_test_user(cls.env, f"sd_{login}", groups=f"base.group_user,{group}", name=login.title(), tz="UTC")
+        return new_test_user(
+            cls.env, f"sd_{login}", groups=f"base.group_user,{group}", name=login.title(), tz="UTC", lang="en_US"
+        )
 
     @classmethod
     def _customer(cls, name, user=None, abc_class=None, since=date(2025, 1, 1), **values):

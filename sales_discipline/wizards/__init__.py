@@ -1,0 +1,4 @@
+from . import (
+    discipline_redistribution_receiver,
+    discipline_redistribution_select,
+)

@@ -1,0 +1,363 @@
+"""Carrying a redistribution out, and taking it back: customers with all that belongs to them."""
+
+import json
+import logging
+
+import psycopg2
+from markupsafe import Markup
+from odoo import api, models
+from odoo.tools import SQL
+from odoo.tools.misc import format_date
+
+_logger = logging.getLogger(__name__)
+
+#: customers that move together, all or none of them
+CHUNK = 500
+ACQUAINT = "sales_discipline.mail_activity_type_acquaint"
+
+
+class DisciplineRedistributionLine(models.Model):
+    _inherit = "discipline.redistribution.line"
+
+    def _skip_changed(self):
+        """Skip the lines whose customers changed hands since, or whose receiver has gone.
+
+        :return: the lines that were skipped
+        """
+        holders = self._holders()
+        changed = self.filtered(lambda line: holders.get(line.customer_ref, -1) != line.user_from_id.id)
+        gone = (self - changed).filtered(lambda line: not line.user_to_id.active)
+        changed.write({"state": "skipped", "skip_reason": "changed"})
+        gone.write({"state": "skipped", "skip_reason": "archived"})
+        return changed | gone
+
+    def _holders(self):
+        """Return {customer id: user id or False} of who answers today for the customers of the base."""
+        customers = self.env["discipline.customer"].search(
+            [("partner_id", "in", self.mapped("customer_ref")), ("in_base", "=", True)]
+        )
+        return {customer.partner_id.id: customer.user_id.id for customer in customers}
+
+    # ------------------------------------------------------------------
+    # Applying
+    # ------------------------------------------------------------------
+
+    def _apply(self, progress=None):
+        """Move these customers to their receivers, in chunks that move as a whole or not at all.
+
+        Resumable: what moved is marked in its line, so a second call goes on with the rest. A customer that cannot be
+        moved is skipped with its reason, the others go on.
+
+        :param progress: callable(done, total) after each chunk; it may commit
+        :return: the lines that moved now
+        """
+        waiting = self.filtered(lambda line: line.state == "approved")
+        moved, done = self.browse(), 0
+        for _receiver, lines in sorted(waiting.grouped("user_to_id").items(), key=lambda item: item[0].id):
+            for start in range(0, len(lines), CHUNK):
+                chunk = lines[start : start + CHUNK]
+                moved |= chunk._apply_safely()
+                done += len(chunk)
+                if progress:
+                    progress(done, len(waiting))
+        return moved
+
+    def _apply_safely(self):
+        """Move a chunk; if that fails, look for the customer that spoils it and move the others."""
+        try:
+            with self.env.cr.savepoint():
+                moved = self._apply_chunk()
+                self.env.flush_all()
+            return moved
+        except (psycopg2.errors.SerializationFailure, psycopg2.errors.DeadlockDetected):
+            # Odoo runs the whole request again
+            raise
+        except Exception as error:
+            self.env.invalidate_all()
+            if len(self) > 1:
+                half = len(self) // 2
+                return self[:half]._apply_safely() | self[half:]._apply_safely()
+            _logger.exception("Sales discipline: customer %s could not be moved", self.customer_ref)
+            self.write({"state": "skipped", "skip_reason": "error", "error": str(error)})
+            return self.browse()
+
+    def _apply_chunk(self):
+        """Move customers, employees, planned contacts, open deals and followers to one receiver."""
+        lines = self.try_lock_for_update().filtered(lambda line: line.state == "approved")
+        lines -= lines._skip_changed()
+        if not lines:
+            return lines
+        receiver = lines.user_to_id
+        customers = {line.partner_id.id: line for line in lines}
+        undo = {line.id: {} for line in lines}
+        family = self._family(list(customers))
+        lines._keep_employees(family, receiver, customers, undo)
+        lines.partner_id._discipline_assign(
+            receiver,
+            "redistribution",
+            reason=lines.redistribution_id[:1].display_name,
+            lines={pid: line.id for pid, line in customers.items()},
+        )
+        leads = lines._open_leads(family)
+        lines._move_activities(family, leads, customers, undo)
+        if lines.redistribution_id.policy_id[:1].move_leads:
+            lines._move_leads(family, leads, customers, undo)
+        lines._move_followers(family, leads)
+        lines._acquaint(family, customers, undo)
+        lines._write_applied(undo)
+        return lines
+
+    def _write_applied(self, undo):
+        today = self.env["discipline.calendar"]._today(self.company_id[:1])
+        self.write({"state": "applied", "applied_on": today})
+        self.flush_recordset()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE discipline_redistribution_line l SET undo = n.undo::jsonb "
+                "FROM unnest(%s::int[], %s::text[]) AS n(id, undo) WHERE l.id = n.id",
+                list(undo),
+                [json.dumps(row) for row in undo.values()],
+            )
+        )
+        self.invalidate_recordset(["undo"])
+
+    @api.model
+    def _family(self, customer_ids):
+        """Return {partner id: customer id} of the customers, their group members, and all their employees."""
+        return dict(
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT e.id, COALESCE(m.customer_group_id, m.id)
+                      FROM res_partner m JOIN res_partner e ON e.commercial_partner_id = m.id
+                     WHERE m.id = ANY(%(ids)s) OR m.customer_group_id = ANY(%(ids)s)
+                    """,
+                    ids=list(customer_ids),
+                )
+            )
+        )
+
+    def _keep_employees(self, family, receiver, customers, undo):
+        """Remember employees that are the receiver's already: a revert must not take them along."""
+        own = self.env["res.partner"].search([("id", "in", list(family)), ("user_id", "=", receiver.id)])
+        for partner in own:
+            undo[customers[family[partner.id]].id].setdefault("kept", []).append(partner.id)
+
+    def _open_leads(self, family):
+        """Return the open leads and opportunities of the family, whoever's they are."""
+        return (
+            self.env["crm.lead"]
+            .sudo()
+            .search([("partner_id", "in", list(family)), ("won_status", "=", "pending"), ("active", "=", True)])
+        )
+
+    def _move_activities(self, family, leads, customers, undo):
+        """Give the loser's planned contacts with these customers to the receiver."""
+        owner = {("res.partner", pid): customer for pid, customer in family.items()}
+        owner.update({("crm.lead", lead.id): family[lead.partner_id.id] for lead in leads})
+        losers = {pid: line.user_from_id.id for pid, line in customers.items()}
+        activities = (
+            self.env["mail.activity"]
+            .sudo()
+            .search(
+                [
+                    ("user_id", "in", [user for user in set(losers.values()) if user]),
+                    ("activity_type_id.discipline_channel_id", "!=", False),
+                    "|",
+                    "&",
+                    ("res_model", "=", "res.partner"),
+                    ("res_id", "in", list(family)),
+                    "&",
+                    ("res_model", "=", "crm.lead"),
+                    ("res_id", "in", leads.ids),
+                ]
+            )
+            .filtered(lambda row: row.user_id.id == losers[owner[row.res_model, row.res_id]])
+        )
+        for activity in activities:
+            line = customers[owner[activity.res_model, activity.res_id]]
+            undo[line.id].setdefault("activities", []).append(activity.id)
+        activities.with_context(mail_activity_quick_update=True).write({"user_id": self.user_to_id.id})
+
+    def _move_leads(self, family, leads, customers, undo):
+        """Give the loser's open deals with these customers to the receiver; an orphan's ownerless ones too."""
+        moving = leads.filtered(
+            lambda lead: (
+                lead.user_id == customers[family[lead.partner_id.id]].user_from_id
+                or (not customers[family[lead.partner_id.id]].user_from_id and not lead.user_id.active)
+            )
+        )
+        for lead in moving:
+            line = customers[family[lead.partner_id.id]]
+            undo[line.id].setdefault("leads", []).append([lead.id, lead.user_id.id, lead.team_id.id])
+        moving.with_context(mail_auto_subscribe_no_notify=True).write({"user_id": self.user_to_id.id})
+
+    def _move_followers(self, family, leads):
+        """The loser no longer follows what is no longer his; Odoo lets the receiver follow by itself."""
+        losers = self.user_from_id.partner_id
+        if losers:
+            self.env["res.partner"].browse(family).message_unsubscribe(losers.ids)
+            leads.filtered(lambda lead: lead.user_id == self.user_to_id).message_unsubscribe(losers.ids)
+
+    # ------------------------------------------------------------------
+    # "Get acquainted": the story of the customer
+    # ------------------------------------------------------------------
+
+    def _acquaint(self, family, customers, undo):
+        """Plan for the receiver to get acquainted with each customer, with the customer's story."""
+        activity_type = self.env.ref(ACQUAINT, raise_if_not_found=False)
+        if not activity_type:
+            return
+        company = self.company_id[:1]
+        Calendar = self.env["discipline.calendar"]
+        deadline = Calendar._add_working_days(company, Calendar._today(company), 3)
+        lang = self.user_to_id.lang or self.env.lang
+        stories = self.with_context(lang=lang)._stories(family)
+        model = self.env["ir.model"]._get_id("res.partner")
+        activities = (
+            self.env["mail.activity"]
+            .with_context(mail_activity_quick_update=True, lang=lang)
+            .create(
+                [
+                    {
+                        "activity_type_id": activity_type.id,
+                        "summary": activity_type.with_context(lang=lang).name,
+                        "note": stories.get(line.customer_ref),
+                        "date_deadline": deadline,
+                        "user_id": self.user_to_id.id,
+                        "res_model_id": model,
+                        "res_id": line.partner_id.id,
+                        "automated": True,
+                    }
+                    for line in customers.values()
+                ]
+            )
+        )
+        for line, activity in zip(customers.values(), activities, strict=True):
+            undo[line.id]["acquaint"] = activity.id
+
+    def _stories(self, family):
+        """Return {customer id: HTML}: last contacts, open deals and what was promised, in the receiver's language.
+
+        Notes of contacts are not in it: an activity is read by everybody, a note is not.
+        """
+        stories = {line.customer_ref: [self._paragraph(self.env._("Why"), [line.explanation])] for line in self}
+        for title, rows in (
+            (self.env._("Last contacts"), self._story_contacts()),
+            (self.env._("Open deals"), self._story_deals(family)),
+            (self.env._("Promised"), self._story_plans(family)),
+        ):
+            for customer, texts in rows.items():
+                stories[customer].append(self._paragraph(title, texts))
+        return {customer: Markup("").join(parts) for customer, parts in stories.items()}
+
+    @api.model
+    def _paragraph(self, title, texts):
+        items = Markup("").join(Markup("<li>%s</li>") % text for text in texts)
+        return Markup("<p><b>%s</b></p><ul>%s</ul>") % (title, items)
+
+    def _story_contacts(self):
+        """Return {customer id: sentences} of the last three contacts with each customer."""
+        ids = [
+            row[0]
+            for row in self.env.execute_query(
+                SQL(
+                    """
+                    SELECT id FROM (
+                        SELECT id, day, row_number() OVER (PARTITION BY partner_id ORDER BY day DESC, id DESC) AS n
+                          FROM discipline_contact WHERE partner_id = ANY(%s) AND voided_at IS NULL
+                    ) c WHERE n <= 3 ORDER BY day DESC, id DESC
+                    """,
+                    self.mapped("customer_ref"),
+                )
+            )
+        ]
+        stories = {}
+        for contact in self.env["discipline.contact"].sudo().browse(ids):
+            parts = [contact.channel_id.name, contact.outcome_id.name, contact.contact_id.name, contact.user_id.name]
+            stories.setdefault(contact.partner_id.id, []).append(
+                f"{format_date(self.env, contact.day)}: {', '.join(part for part in parts if part)}"
+            )
+        return stories
+
+    def _story_deals(self, family):
+        stories = {}
+        for lead in self._open_leads(family).with_context(lang=self.env.lang):
+            amount = lead.company_currency.format(lead.expected_revenue) if lead.expected_revenue else ""
+            parts = [lead.stage_id.name, amount]
+            stories.setdefault(family[lead.partner_id.id], []).append(
+                f"{lead.name}: {', '.join(part for part in parts if part)}"
+            )
+        return stories
+
+    def _story_plans(self, family):
+        stories = {}
+        activities = (
+            self.env["mail.activity"]
+            .sudo()
+            .search([("res_model", "=", "res.partner"), ("res_id", "in", list(family))], order="date_deadline, id")
+        )
+        for activity in activities:
+            text = activity.summary or activity.activity_type_id.name
+            stories.setdefault(family[activity.res_id], []).append(
+                f"{format_date(self.env, activity.date_deadline)}: {text}"
+            )
+        return stories
+
+    # ------------------------------------------------------------------
+    # Reverting
+    # ------------------------------------------------------------------
+
+    def _revert(self):
+        """Give the customers back, with what moved along and is unchanged since.
+
+        :return: the lines that went back; the others changed since, or their giver has gone
+        """
+        holders = self._holders()
+        lines = self.try_lock_for_update().filtered(
+            lambda line: (
+                line.state == "applied"
+                and holders.get(line.customer_ref) == line.user_to_id.id
+                and line.user_to_id
+                and (line.user_from_id.active or not line.from_ref)
+            )
+        )
+        for group in lines.grouped(lambda line: (line.user_from_id, line.user_to_id)).values():
+            group._revert_group()
+        return lines
+
+    def _revert_group(self):
+        giver, receiver = self.user_from_id, self.user_to_id
+        undo = [line.undo or {} for line in self]
+        family = self._family(self.partner_id.ids)
+        self.partner_id._discipline_assign(
+            giver,
+            "redistribution",
+            reason=self.env._("Given back: %(batch)s", batch=self.redistribution_id[:1].display_name),
+        )
+        kept = self.env["res.partner"].browse([pid for row in undo for pid in row.get("kept", ())]).exists()
+        kept.with_context(discipline_skip=True, mail_auto_subscribe_no_notify=True).write({"user_id": receiver.id})
+        activities = self.env["mail.activity"].search(
+            [
+                ("id", "in", [aid for row in undo for aid in row.get("activities", ())]),
+                ("user_id", "=", receiver.id),
+            ]
+        )
+        if giver:
+            activities.with_context(mail_activity_quick_update=True).write({"user_id": giver.id})
+        self.env["mail.activity"].search(
+            [("id", "in", [row["acquaint"] for row in undo if row.get("acquaint")]), ("user_id", "=", receiver.id)]
+        ).unlink()
+        leads = self._revert_leads({lead: (user, team) for row in undo for lead, user, team in row.get("leads", ())})
+        self.env["res.partner"].browse(family).message_unsubscribe(receiver.partner_id.ids)
+        leads.message_unsubscribe(receiver.partner_id.ids)
+        self.write({"state": "reverted"})
+
+    def _revert_leads(self, before):
+        """Give the deals back that are still open and still the receiver's."""
+        leads = self.env["crm.lead"].search(
+            [("id", "in", list(before)), ("user_id", "=", self.user_to_id.id), ("won_status", "=", "pending")]
+        )
+        for (user, team), group in leads.grouped(lambda lead: before[lead.id]).items():
+            group.with_context(mail_auto_subscribe_no_notify=True).write({"user_id": user, "team_id": team})
+        return leads
