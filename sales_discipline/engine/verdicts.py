@@ -68,9 +68,22 @@ def owner_of(window: Window, intervals: list[Interval]) -> int | None:
     return max(mine, key=lambda position: (per_interval[position], position))
 
 
-def presence(window: Window, user: int, intervals: list[Interval], away: Mapping[int, frozenset[date]]) -> list[date]:
-    """Return the days of a window on which ``user`` held the customer and was not absent."""
-    gone = away.get(user, frozenset())
+def presence(
+    window: Window,
+    user: int,
+    intervals: list[Interval],
+    away: Mapping[int, frozenset[date]],
+    paused: frozenset[date] = frozenset(),
+    unreachable: Mapping[int, date] | None = None,
+) -> list[date]:
+    """Return the days of a window on which a contact could be asked of ``user``.
+
+    He held the customer, was not absent, the customer was not paused, and not yet found unreachable.
+    """
+    gone = away.get(user, frozenset()) | paused
+    end = (unreachable or {}).get(user)
+    if end is not None:
+        gone |= frozenset(day for day in window.days if day >= end)
     return [
         day
         for day in window.days
@@ -85,6 +98,8 @@ def judge(
     counted_days: Iterable[date],
     away: Mapping[int, frozenset[date]] | None = None,
     *,
+    paused: Iterable[date] = (),
+    unreachable: Mapping[int, date] | None = None,
     today: date | None = None,
     closed: bool = False,
 ) -> Judgement:
@@ -95,10 +110,13 @@ def judge(
     :param intervals: who held the customer, in order, without overlap; gaps are time of nobody
     :param counted_days: the local days of the contacts that count, one entry per contact
     :param away: approved absences, as {user: days}
+    :param paused: days on which an approved exception asks nothing of anybody
+    :param unreachable: {user: first of the days on which he tried in vain}, confirmed by a supervisor; from that day
+        on nothing is asked of him
     :param today: the running day; needed unless ``closed``
     :param closed: final verdicts (met, missed, excused) instead of running ones (met, behind, on_track, excused)
     """
-    away = away or {}
+    away, unreachable, paused = away or {}, unreachable or {}, frozenset(paused)
     chain = [interval for interval in intervals if interval.stop is None or interval.stop > interval.start]
     goals, dues = Counter(), {}
     verdicts: dict[int, Verdict] = {}
@@ -111,7 +129,7 @@ def judge(
             continue
         user = chain[position].user
         verdict = verdicts.setdefault(user, Verdict(user))
-        present = presence(window, user, chain, away)
+        present = presence(window, user, chain, away, paused, unreachable)
         if 2 * len(present) < len(window.days):
             verdict.excused += 1
         else:
@@ -130,12 +148,14 @@ def judge(
             verdict.attained += attained
     for verdict in verdicts.values():
         verdict.dues = sorted(dues.get(verdict.user, []))
-        _decide(verdict, today, closed)
+        _decide(verdict, today, closed, verdict.user in unreachable)
     return Judgement(len(cut), verdicts, nobody)
 
 
-def _decide(verdict: Verdict, today: date | None, closed: bool) -> None:
-    if verdict.goal == 0:
+def _decide(verdict: Verdict, today: date | None, closed: bool, unreachable: bool = False) -> None:
+    if unreachable and verdict.excused and verdict.attained >= verdict.goal:
+        verdict.state = "unreachable"
+    elif verdict.goal == 0:
         verdict.state = "excused"
     elif verdict.attained >= verdict.goal:
         verdict.state = "met"
@@ -147,23 +167,62 @@ def _decide(verdict: Verdict, today: date | None, closed: bool) -> None:
             verdict.state = "behind" if today and verdict.due_next < today else "on_track"
 
 
+def relieve(verdict: Verdict, overload: int) -> None:
+    """Take ``overload`` contacts off a goal that was beyond what its manager could do: they are excused."""
+    if overload:
+        verdict.goal -= overload
+        verdict.excused += overload
+        if verdict.attained >= verdict.goal:
+            verdict.state = "excused"
+
+
+def reliefs(rows: Iterable[tuple[int, int, int, int]], possible: int) -> dict[int, int]:
+    """Say of how many contacts each verdict of an overloaded manager is relieved.
+
+    His norms may ask for more than his working days hold. What he missed beyond the possible is excused, from the
+    lowest class up; within a class in the order of the rows.
+
+    :param rows: (verdict, rank of the class: the higher the less important, goal, attained), in a neutral order
+    :param possible: contacts that he could make: capacity per day x his working days
+    :return: {verdict: contacts excused}, only where there are any
+    """
+    rows = list(rows)
+    missed = sum(goal - attained for _verdict, _rank, goal, attained in rows)
+    left = min(missed, max(0, sum(goal for _verdict, _rank, goal, _attained in rows) - possible))
+    found = {}
+    for verdict, _rank, goal, attained in sorted(rows, key=lambda row: -row[1]):
+        relief = min(left, goal - attained)
+        if relief > 0:
+            found[verdict] = relief
+            left -= relief
+    return found
+
+
 def recompute(evidence: Mapping, snapshot: Mapping) -> Judgement:
     """Judge again from what a final verdict keeps: the same evidence gives the same verdict, however much later.
 
-    :param evidence: the JSON of a closed verdict (``n``, ``intervals``, ``contacts``)
+    :param evidence: the JSON of a closed verdict (``n``, ``intervals``, ``contacts``, ``paused``, ``unreachable``,
+        ``manager``, ``overload``)
     :param snapshot: the JSON of its period (``days``, ``away``)
     """
-    return judge(
+    days = [date.fromisoformat(day) for day in snapshot["days"]]
+    pauses = [(date.fromisoformat(low), date.fromisoformat(high)) for low, high in evidence.get("paused") or ()]
+    judgement = judge(
         evidence["n"],
-        [date.fromisoformat(day) for day in snapshot["days"]],
+        days,
         [
             Interval(user, date.fromisoformat(start), date.fromisoformat(stop) if stop else None)
             for user, start, stop in evidence["intervals"]
         ],
         [date.fromisoformat(day) for _id, day, counted, _reason, _doer in evidence["contacts"] if counted],
-        {int(user): frozenset(map(date.fromisoformat, days)) for user, days in snapshot["away"].items()},
+        {int(user): frozenset(map(date.fromisoformat, gone)) for user, gone in snapshot["away"].items()},
+        paused=[day for day in days for low, high in pauses if low <= day <= high],
+        unreachable={user: date.fromisoformat(day) for user, day in evidence.get("unreachable") or ()},
         closed=True,
     )
+    if evidence.get("overload"):
+        relieve(judgement.verdicts[evidence["manager"]], evidence["overload"])
+    return judgement
 
 
 def attainment(verdicts: Iterable[Verdict]) -> float | None:

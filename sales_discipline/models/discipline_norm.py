@@ -127,6 +127,8 @@ class DisciplineNorm(models.Model):
     def _norm_rows(self, company, date_from, date_to):
         """Return the norms that can govern a day from ``date_from`` to ``date_to``, as rows for SQL.
 
+        Norms a week and norms a month are in it together: a team's own norm hides the general one of either kind.
+
         :return: list of (class id, team id or 0, kind, first day, day after the last, norm id, goal); for a class and
             team the company's own norm hides the one for every company.
         """

@@ -1,9 +1,16 @@
+import logging
 from datetime import timedelta
 
+import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from .res_users import ADMINISTRATOR
+
+_logger = logging.getLogger(__name__)
+
+#: verdicts that are closed while the person who pressed the button waits (about a second); more go to the background
+AT_ONCE = 20_000
 
 
 class DisciplinePeriod(models.Model):
@@ -135,14 +142,14 @@ class DisciplinePeriod(models.Model):
         :return: dict with ``days`` (ISO dates), ``away`` {user id: [ISO dates]} and ``teams`` {user id: team id}
         """
         self.ensure_one()
-        if self.state == "closed" and self.snapshot:
+        if self.closing_at and self.snapshot:
             return self.snapshot
         days = self.env["discipline.calendar"]._working_days(self.company_id, self.date_start, self.date_end)
-        away = self._away_days(days)
         teams = dict((self.snapshot or {}).get("teams") or {})
         users = self.env["res.users"].sudo().search_fetch([("share", "=", False)], ["sale_team_id"])
         for user in users:
             teams.setdefault(str(user.id), user.sale_team_id.id or 0)
+        away = self._away_days(days, teams)
         snapshot = {
             "days": [day.isoformat() for day in days],
             "away": {str(user): sorted(day.isoformat() for day in gone) for user, gone in sorted(away.items())},
@@ -152,10 +159,13 @@ class DisciplinePeriod(models.Model):
             self.sudo().write({"snapshot": snapshot, "working_days": len(days)})
         return snapshot
 
-    def _away_days(self, days):
+    def _away_days(self, days, teams):
         """Return {user id: set of working days on which nothing is asked of him}.
 
         Approved absences, and the days before his team's first judged day (a hook for other reasons).
+
+        :param days: the period's working days
+        :param teams: {user id as text: id of the team that governs him in the period, or 0}
         """
         away = {}
         absences = (
@@ -167,10 +177,11 @@ class DisciplinePeriod(models.Model):
             away.setdefault(absence.user_id.id, set()).update(
                 day for day in days if absence.date_from <= day <= absence.date_to
             )
-        teams = self.env["crm.team"].sudo().search([("discipline_date_start", ">", self.date_start)])
-        for team in teams:
-            for member in team.member_ids:
-                away.setdefault(member.id, set()).update(day for day in days if day < team.discipline_date_start)
+        late = self.env["crm.team"].sudo().search([("discipline_date_start", ">", self.date_start)])
+        starts = {team.id: team.discipline_date_start for team in late}
+        for user, team in teams.items():
+            if team in starts:
+                away.setdefault(int(user), set()).update(day for day in days if day < starts[team])
         return {user: gone for user, gone in away.items() if gone}
 
     # ------------------------------------------------------------------
@@ -207,13 +218,30 @@ class DisciplinePeriod(models.Model):
                     )
                 )
         for period in self.sudo():
-            period._close()
+            period._close_now_or_later()
+
+    def _close_now_or_later(self):
+        """Close a period at once, or in the background where it is large; progress is seen under “Long Work”."""
+        self.ensure_one()
+        count = self.env["discipline.compliance"].search_count([("period_id", "=", self.id)], limit=AT_ONCE + 1)
+        if count <= AT_ONCE:
+            self._close()
+            return
+        self._start_closing()
+        self.env.ref("sales_discipline.ir_cron_discipline_closing")._trigger()
+
+    def _start_closing(self):
+        """Fix what the last verdicts rest on: working days, absences and the facts known by now. Idempotent."""
+        self.ensure_one()
+        if not self.closing_at:
+            self._refresh_snapshot()
+            self.write({"closing_at": fields.Datetime.now(), "closed_by_id": self.env.uid})
 
     def _close(self, progress=None):
         """Judge the period for the last time and freeze its verdicts; resumable, and idempotent.
 
         The facts that count are those known at ``closing_at``, so a close that was interrupted goes on with the same
-        facts, however long it took.
+        facts, however long it took. What of it is done and how it ended is kept in a ``discipline.job``.
 
         :param progress: callable(done, total) after each batch; it may commit
         """
@@ -221,12 +249,57 @@ class DisciplinePeriod(models.Model):
         locked = self.try_lock_for_update()
         if not locked or self.state == "closed":
             return
-        if not self.closing_at:
-            self.write({"closing_at": fields.Datetime.now()})
+        self._start_closing()
         Compliance = self.env["discipline.compliance"]
-        Compliance._evaluate(self, progress=progress, freeze=True)
-        self.write({"state": "closed", "closed_at": fields.Datetime.now(), "closed_by_id": self.env.uid})
+        job = self._closing_job()
+
+        def step(offset):
+            def told(done, total):
+                job.write({"done": offset * total + done, "total": 2 * total})
+                if progress:
+                    progress(offset * total + done, 2 * total)
+
+            return told
+
+        Compliance._evaluate(self, progress=step(0))
+        Compliance._relieve_overload(self)
+        Compliance._freeze(self, progress=step(1))
+        self.write({"state": "closed", "closed_at": fields.Datetime.now()})
+        job.write({"state": "done", "finished_at": fields.Datetime.now(), "message": False})
         Compliance._refresh_customers(self.company_id)
+
+    def _closing_job(self):
+        """Return the record that tells how far this close is; an interrupted one is taken up again."""
+        Job = self.env["discipline.job"].sudo()
+        name = self.env._("Closing of %(period)s, %(company)s", period=self.display_name, company=self.company_id.name)
+        job = Job.search([("period_id", "=", self.id), ("state", "!=", "done")], limit=1)
+        if job:
+            job.write({"state": "running", "finished_at": False})
+            return job
+        return Job.create({"name": name, "company_id": self.company_id.id, "period_id": self.id})
+
+    @api.model
+    def _cron_close(self):
+        """Go on with closes that were begun in the background or broke off; commit after each batch.
+
+        A period that fails is noted in its job and does not stop the others.
+        """
+        cron = self.env["ir.cron"]
+        begun = self.sudo().search([("state", "=", "open"), ("closing_at", "!=", False)], order="date_start, kind")
+        cron._commit_progress(remaining=len(begun))
+        for index, period in enumerate(begun):
+            try:
+                period._close(progress=lambda done, total: cron._commit_progress())
+                cron._commit_progress(1, remaining=len(begun) - index - 1)
+            except psycopg2.errors.SerializationFailure:
+                raise
+            except Exception as error:
+                self.env.cr.rollback()
+                _logger.exception("Sales discipline: closing %s failed", period.id)
+                period._closing_job().write(
+                    {"state": "failed", "message": str(error), "finished_at": fields.Datetime.now()}
+                )
+                cron._commit_progress(1, remaining=len(begun) - index - 1)
 
     @api.model
     def _due_for_closing(self, company):

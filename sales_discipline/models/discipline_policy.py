@@ -37,6 +37,13 @@ class DisciplinePolicy(models.Model):
     closing_days = fields.Integer(
         "Closed After", default=3, required=True, help="A period closes so many working days after its end."
     )
+    unreachable_attempts = fields.Integer(
+        "Unreachable after",
+        default=5,
+        required=True,
+        help="After attempts without an answer on so many different days a supervisor may confirm that the customer "
+        "cannot be reached; 0: never.",
+    )
     missed_share = fields.Integer(
         "Missed at or below, %",
         default=100,
@@ -97,6 +104,7 @@ class DisciplinePolicy(models.Model):
         "min_gap",
         "backdating",
         "closing_days",
+        "unreachable_attempts",
         "missed_share",
         "missed_needed",
         "missed_of",
@@ -113,6 +121,7 @@ class DisciplinePolicy(models.Model):
             "min_gap": 1,
             "backdating": 0,
             "closing_days": 0,
+            "unreachable_attempts": 0,
             "missed_share": 0,
             "missed_needed": 1,
             "missed_of": 1,

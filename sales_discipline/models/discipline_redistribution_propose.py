@@ -223,16 +223,9 @@ class DisciplineRedistribution(models.Model):
                 ]
             )
             spared.update(dict.fromkeys(leads.partner_id.commercial_partner_id.ids, "deal"))
-        kept = self.env["discipline.exception"].search(
-            [
-                ("kind", "=", "keep"),
-                ("state", "=", "approved"),
-                ("date_from", "<=", today),
-                ("date_until", ">=", today),
-                ("partner_id", "in", partner_ids),
-            ]
-        )
-        spared.update(dict.fromkeys(kept.partner_id.ids, "protected"))
+        wanted = set(partner_ids)
+        kept = self.env["discipline.exception"]._in_force(company, today, today, ("keep",))
+        spared.update({row[0]: "protected" for row in kept if row[0] in wanted})
         return spared
 
     @api.model

@@ -4,4 +4,5 @@ from . import (
     test_redistribution_handover,
     test_stage_change,
     test_ui,
+    test_verdicts,
 )
