@@ -2,10 +2,11 @@
 
 
 def post_init_hook(env):
-    """Take over the existing customers: base rows, responsible managers and the first policy of each company."""
+    """Take over the existing customers: base rows, responsible managers, deals, first policies."""
     env["discipline.policy"]._ensure_default()
     env["discipline.customer"]._reconcile_base()
     env["discipline.assignment"]._reconcile(origin="install")
+    env["discipline.stage.change"]._backfill()
 
 
 def uninstall_hook(env):

@@ -25,6 +25,7 @@ class LeadState:
     deadline: object
     company: int
     name: str
+    reason: int | None = None
 
 
 def status_of(won_status, active):

@@ -1,7 +1,12 @@
 """The history of opportunities: every change leaves one row, whichever way it happened."""
 
+from dataclasses import replace
+
 from odoo import api, fields, models
 from odoo.tools import SQL
+
+from ..engine.lead_history import replay
+from .discipline_lead_fact import DisciplineLeadFact
 
 KINDS = [
     ("create", "Created"),
@@ -28,34 +33,6 @@ STATUSES = [
     ("removed", "Removed"),
 ]
 
-#: columns of an inserted row and their types; the customer is found by the statement itself
-COLUMNS = {
-    "lead_id": "int",
-    "lead_ref": "int",
-    "name": "varchar",
-    "kind": "varchar",
-    "type": "varchar",
-    "status_from": "varchar",
-    "status_to": "varchar",
-    "stage_from_ref": "int",
-    "stage_to_ref": "int",
-    "team_from_ref": "int",
-    "team_ref": "int",
-    "manager_from_ref": "int",
-    "manager_ref": "int",
-    "amount": "numeric",
-    "amount_from": "numeric",
-    "probability": "float8",
-    "date_deadline": "date",
-    "contact_ref": "int",
-    "merged_into_ref": "int",
-    "date": "timestamp",
-    "day": "date",
-    "made_by_ref": "int",
-    "company_id": "int",
-    "backfilled": "bool",
-}
-
 
 class DisciplineStageChange(models.Model):
     """One change of one opportunity, with its sum and probability at that moment.
@@ -66,13 +43,33 @@ class DisciplineStageChange(models.Model):
     """
 
     _name = "discipline.stage.change"
-    _inherit = "discipline.ledger"
+    _inherit = "discipline.lead.fact"
     _description = "Change of an Opportunity"
     _order = "date desc, id desc"
 
-    lead_id = fields.Many2one("crm.lead", "Opportunity", readonly=True, ondelete="set null", index="btree_not_null")
-    lead_ref = fields.Integer("Opportunity No.", readonly=True, required=True)
-    name = fields.Char("Title", readonly=True)
+    _fact_columns = {
+        **DisciplineLeadFact._fact_columns,
+        "kind": "varchar",
+        "type": "varchar",
+        "status_from": "varchar",
+        "status_to": "varchar",
+        "stage_from_ref": "int",
+        "stage_to_ref": "int",
+        "team_from_ref": "int",
+        "manager_from_ref": "int",
+        "amount_from": "numeric",
+        "date_deadline": "date",
+        "merged_into_ref": "int",
+    }
+    _fact_links = {
+        **DisciplineLeadFact._fact_links,
+        "stage_from_id": "stage_from_ref",
+        "stage_to_id": "stage_to_ref",
+        "team_from_id": "team_from_ref",
+        "user_from_id": "manager_from_ref",
+    }
+
+    lead_ref = fields.Integer(required=True)
     kind = fields.Selection(KINDS, "Change", readonly=True, required=True)
     type = fields.Selection([("lead", "Lead"), ("opportunity", "Opportunity")], readonly=True)
     status_from = fields.Selection(STATUSES, "Status Before", readonly=True)
@@ -83,78 +80,15 @@ class DisciplineStageChange(models.Model):
     stage_to_ref = fields.Integer("Stage No.", readonly=True)
     team_from_id = fields.Many2one("crm.team", "Team Before", readonly=True, ondelete="set null")
     team_from_ref = fields.Integer("Team Before No.", readonly=True)
-    team_id = fields.Many2one("crm.team", "Sales Team", readonly=True, ondelete="set null")
-    team_ref = fields.Integer("Sales Team No.", readonly=True)
     user_from_id = fields.Many2one("res.users", "Manager Before", readonly=True, ondelete="set null")
     manager_from_ref = fields.Integer("Manager Before No.", readonly=True)
-    user_id = fields.Many2one("res.users", "Manager", readonly=True, ondelete="set null")
-    manager_ref = fields.Integer("Manager No.", readonly=True)
-    partner_id = fields.Many2one("res.partner", "Customer", readonly=True, ondelete="set null", index="btree_not_null")
-    customer_ref = fields.Integer("Customer No.", readonly=True)
-    contact_ref = fields.Integer("Contact Person No.", readonly=True)
-    amount = fields.Monetary("Sum", readonly=True, currency_field="currency_id")
     amount_from = fields.Monetary("Sum Before", readonly=True, currency_field="currency_id")
-    currency_id = fields.Many2one(related="company_id.currency_id")
-    probability = fields.Float("Probability, %", readonly=True, aggregator="avg")
     date_deadline = fields.Date("Expected Closing", readonly=True)
     merged_into_ref = fields.Integer("Merged into No.", readonly=True)
-    date = fields.Datetime("When", readonly=True, required=True)
-    day = fields.Date("Day", readonly=True, required=True, help="The company's local date of the change.")
-    made_by_id = fields.Many2one("res.users", "Made by", readonly=True, ondelete="set null")
-    made_by_ref = fields.Integer("Made by No.", readonly=True)
-    company_id = fields.Many2one("res.company", readonly=True, ondelete="set null", index=True)
-    backfilled = fields.Boolean(
-        "Taken Over",
-        readonly=True,
-        help="Reconstructed at installation from Odoo's own history, with the sum of that day unknown.",
-    )
 
     _lead_idx = models.Index("(lead_ref, date, id)")
     _day_idx = models.Index("(company_id, day)")
     _manager_idx = models.Index("(manager_ref, day)")
-
-    @api.model
-    def _record(self, rows):
-        """Append changes in one statement; what was deleted in the same moment stays as a number without a link.
-
-        :param list rows: dicts with the keys of COLUMNS; a missing key is empty
-        """
-        if not rows:
-            return
-        # a partner may have been created in this very transaction
-        self.env["res.partner"].flush_model(["commercial_partner_id", "customer_group_id"])
-        columns = SQL(", ").join(map(SQL.identifier, COLUMNS))
-        arrays = SQL(", ").join(
-            SQL("%s::%s[]", [row.get(name) for row in rows], SQL(type_)) for name, type_ in COLUMNS.items()
-        )
-        self.env.cr.execute(
-            SQL(
-                """
-                INSERT INTO discipline_stage_change
-                       (%(columns)s, stage_from_id, stage_to_id, team_from_id, team_id, user_from_id, user_id,
-                        made_by_id, partner_id, customer_ref, create_uid, create_date, write_uid, write_date)
-                SELECT %(prefixed)s,
-                       (SELECT id FROM crm_stage WHERE id = n.stage_from_ref),
-                       (SELECT id FROM crm_stage WHERE id = n.stage_to_ref),
-                       (SELECT id FROM crm_team WHERE id = n.team_from_ref),
-                       (SELECT id FROM crm_team WHERE id = n.team_ref),
-                       (SELECT id FROM res_users WHERE id = n.manager_from_ref),
-                       (SELECT id FROM res_users WHERE id = n.manager_ref),
-                       (SELECT id FROM res_users WHERE id = n.made_by_ref),
-                       h.id, h.id,
-                       %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(arrays)s) WITH ORDINALITY AS n(%(columns)s, position)
-             LEFT JOIN res_partner p ON p.id = n.contact_ref
-             LEFT JOIN res_partner c ON c.id = p.commercial_partner_id
-             LEFT JOIN res_partner h ON h.id = COALESCE(c.customer_group_id, c.id)
-              ORDER BY n.position
-                """,
-                columns=columns,
-                prefixed=SQL(", ").join(SQL.identifier("n", name) for name in COLUMNS),
-                arrays=arrays,
-                uid=self.env.uid,
-            )
-        )
 
     @api.model
     def _prepare_row(self, lead_id, kind, before, after, **values):
@@ -167,7 +101,6 @@ class DisciplineStageChange(models.Model):
         :param values: ``date``, ``day``, ``made_by_ref`` and whatever else is known
         """
         return {
-            "lead_id": None if after.status == "removed" else lead_id,
             "lead_ref": lead_id,
             "name": after.name,
             "kind": kind,
@@ -184,8 +117,130 @@ class DisciplineStageChange(models.Model):
             "amount_from": before and before.amount,
             "probability": after.probability,
             "date_deadline": after.deadline,
-            "contact_ref": after.partner,
+            "contact_person_ref": after.partner,
             "company_id": after.company,
             "backfilled": False,
             **values,
         }
+
+    @api.model
+    def _backfill(self):
+        """Take over the history of every opportunity that has none, from Odoo's tracked changes.
+
+        What Odoo never tracked (a deal that was merged away, the probability of a past day) is unknown and stays
+        empty; where nothing was tracked at all, the days of creation and of closing remain.
+
+        :return: number of opportunities taken over
+        """
+        self.env.flush_all()
+        count = 0
+        while batch := self._backfill_batch():
+            leads, messages = batch
+            self._backfill_leads(leads, messages)
+            count += len(leads)
+        return count
+
+    @api.model
+    def _backfill_batch(self, limit=5000):
+        """Return up to ``limit`` opportunities without history, and their tracked changes; None where all have one."""
+        company = self.env["res.company"]._discipline_first()
+        leads = self.env.execute_query_dict(
+            SQL(
+                """
+                SELECT l.id, l.name, l.stage_id, l.team_id, l.user_id, l.active, l.won_status, l.type,
+                       l.expected_revenue, l.probability, l.partner_id, l.date_deadline, l.lost_reason_id,
+                       COALESCE(l.company_id, t.company_id, %s) AS company_id,
+                       l.create_date, l.create_uid, l.date_closed, l.date_last_stage_update, l.write_date
+                  FROM crm_lead l
+             LEFT JOIN crm_team t ON t.id = l.team_id
+                 WHERE NOT EXISTS (SELECT FROM discipline_stage_change c WHERE c.lead_ref = l.id)
+              ORDER BY l.id LIMIT %s
+                """,
+                company.id,
+                limit,
+            )
+        )
+        if not leads:
+            return None
+        # a merge moves the other deal's messages here and gives them a subject; a tracked change has none
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT m.res_id, m.id, m.date, max(u.id),
+                       jsonb_object_agg(f.name, jsonb_build_array(
+                           CASE WHEN f.ttype = 'monetary' THEN t.old_value_float ELSE t.old_value_integer END,
+                           CASE WHEN f.ttype = 'monetary' THEN t.new_value_float ELSE t.new_value_integer END))
+                  FROM mail_message m
+                  JOIN mail_tracking_value t ON t.mail_message_id = m.id
+                  JOIN ir_model_fields f ON f.id = t.field_id AND f.model = 'crm.lead'
+             LEFT JOIN res_users u ON u.partner_id = m.author_id
+                 WHERE m.model = 'crm.lead' AND m.res_id = ANY(%s) AND COALESCE(m.subject, '') = ''
+                   AND f.name IN ('stage_id', 'team_id', 'user_id', 'active', 'won_status', 'lost_reason_id',
+                                  'expected_revenue', 'partner_id')
+              GROUP BY m.res_id, m.id, m.date
+              ORDER BY m.res_id, m.date, m.id
+                """,
+                [lead["id"] for lead in leads],
+            )
+        )
+        messages = {}
+        for lead_id, _message, when, user_id, values in rows:
+            messages.setdefault(lead_id, []).append((when, user_id, values))
+        return leads, messages
+
+    @api.model
+    def _backfill_leads(self, leads, messages):
+        won_stages = set(self.env["crm.stage"].sudo().search([("is_won", "=", True)]).ids)
+        Calendar = self.env["discipline.calendar"]
+        companies = {company.id: company for company in self.env["res.company"].sudo().search([])}
+        rows, refusals = [], []
+        for lead in leads:
+            for when, user_id, kind, before, after in replay(lead, messages.get(lead["id"], []), won_stages):
+                values = {
+                    "date": when.replace(microsecond=0),
+                    "day": Calendar._local_day(when, company=companies[after.company]),
+                    "made_by_ref": user_id,
+                    "backfilled": True,
+                }
+                rows.append(self._prepare_row(lead["id"], kind, before, after, **values))
+                if kind == "lost":
+                    refusals.append((lead, after, values))
+        self.sudo()._record(rows)
+        self._backfill_refusals(refusals)
+
+    @api.model
+    def _backfill_refusals(self, refusals):
+        """Take over what was lost before; a deal that was lost without a reason gets “Not stated” in the ledger.
+
+        :param list refusals: (dict of the opportunity's columns, LeadState after, dict of date, day, user)
+        """
+        if not refusals:
+            return
+        Refusal = self.env["discipline.refusal"].sudo()
+        not_stated = self.env["crm.lost.reason"]._discipline_not_stated().id
+        existing = set(self.env["crm.lost.reason"].sudo().with_context(active_test=False).search([]).ids)
+        rows = []
+        for lead, state, values in refusals:
+            reason = state.reason if state.reason in existing else not_stated
+            rows.append(
+                Refusal._prepare_lead_refusal(
+                    lead["id"], "lost", replace(state, reason=reason), lead["create_date"], **values
+                )
+            )
+        Refusal._record(rows)
+        # what was reopened or bought since
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE discipline_refusal r
+                   SET reopened_on = (SELECT min(c.day) FROM discipline_stage_change c
+                                       WHERE c.lead_ref = r.lead_ref AND c.date >= r.date
+                                         AND c.status_from = 'lost' AND c.status_to IN ('open', 'won')),
+                       regained_on = (SELECT min(c.day) FROM discipline_stage_change c
+                                       WHERE (c.lead_ref = r.lead_ref OR c.partner_id = r.partner_id)
+                                         AND c.kind = 'won' AND c.date >= r.date)
+                 WHERE r.backfilled AND r.lead_ref = ANY(%s)
+                """,
+                [lead["id"] for lead, _state, _values in refusals],
+            )
+        )

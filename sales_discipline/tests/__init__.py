@@ -1,7 +1,9 @@
 from . import (
     test_customer_base,
+    test_lead_sequences,
     test_redistribution,
     test_redistribution_handover,
+    test_refusal,
     test_stage_change,
     test_ui,
     test_verdicts,
