@@ -16,6 +16,8 @@ from . import (
     discipline_outcome,
     mail_activity_type,
     discipline_contact,
+    mail_activity,
+    calendar_event,
     discipline_norm,
     discipline_policy,
     discipline_period,

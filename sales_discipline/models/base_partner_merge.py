@@ -45,7 +45,16 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
             target._discipline_assign(heir, "merge")
         if target_row:
             self.env["discipline.compliance"]._evaluate_customers(target.ids)
+            self.env["discipline.contact"]._refresh_customers(target.ids)
 
     @api.model
     def _discipline_repoint(self, source_ids, target_id):
-        """Repoint the open facts of the sources to the target (a hook: each ledger adds its own)."""
+        """Repoint the facts of the sources to the target (a hook: each ledger adds its own)."""
+        self.env.cr.execute(
+            SQL(
+                "UPDATE discipline_contact SET partner_id = %(target)s, customer_ref = %(target)s, "
+                "write_date = now() AT TIME ZONE 'UTC' WHERE customer_ref = ANY(%(ids)s)",
+                target=target_id,
+                ids=source_ids,
+            )
+        )

@@ -66,9 +66,18 @@ class DisciplineLedger(models.AbstractModel):
         """
         if not (reason or "").strip():
             raise UserError(self.env._("Say why this fact is voided: the reason stays in the ledger."))
+        return self._mark_void(reason)
+
+    def _mark_void(self, reason, **values):
+        """Void these facts without asking who may; ``values`` are written along. Return those voided now."""
         records = self.filtered(lambda fact: not fact.voided_at)
         if records:
             records._ledger().write(
-                {"voided_at": fields.Datetime.now(), "voided_by_id": self.env.uid, "void_reason": reason.strip()}
+                {
+                    "voided_at": fields.Datetime.now(),
+                    "voided_by_id": self.env.uid,
+                    "void_reason": reason.strip(),
+                    **values,
+                }
             )
         return records

@@ -37,6 +37,8 @@ class ResPartner(models.Model):
     discipline_assignment_ids = fields.One2many("discipline.assignment", "partner_id", "History of Assignment")
     discipline_assignment_count = fields.Integer("Assignments", compute="_compute_discipline_assignment_count")
 
+    discipline_contact_count = fields.Integer("Contacts", compute="_compute_discipline_contact_count")
+
     _user_idx = models.Index("(user_id) WHERE user_id IS NOT NULL")
 
     @api.model
@@ -70,6 +72,8 @@ class ResPartner(models.Model):
     def _discipline_customer(self):
         """Return the customers of these partners: the commercial partner, or the head of its group."""
         commercial = self.commercial_partner_id
+        if len(commercial) == 1:
+            return commercial.customer_group_id or commercial
         return commercial.filtered(lambda partner: not partner.customer_group_id) | commercial.customer_group_id
 
     # ------------------------------------------------------------------
@@ -214,6 +218,26 @@ class ResPartner(models.Model):
             )
             .write({"user_id": user.id})
         )
+
+    def _compute_discipline_contact_count(self):
+        customers = {partner.id: partner._discipline_customer().id for partner in self}
+        counts = dict(
+            self.env["discipline.contact"]._read_group(
+                [("customer_ref", "in", list(customers.values())), ("voided_at", "=", False)],
+                ["customer_ref"],
+                ["__count"],
+            )
+        )
+        for partner in self:
+            partner.discipline_contact_count = counts.get(customers[partner.id], 0)
+
+    def action_discipline_contacts(self):
+        """Open the contacts with the customer, whoever of his people they were made with."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_contact_action")
+        action["domain"] = [("customer_ref", "in", self._discipline_customer().ids)]
+        action["context"] = {}
+        return action
 
     def action_discipline_assignments(self):
         """Open the customer's history of assignment."""

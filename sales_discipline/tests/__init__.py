@@ -1,4 +1,5 @@
 from . import (
+    test_contact,
     test_customer_base,
     test_lead_sequences,
     test_redistribution,

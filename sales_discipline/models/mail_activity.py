@@ -1,0 +1,192 @@
+"""Activities that are done are contacts: people log by working as usual."""
+
+from datetime import timedelta
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.tools import SQL, html2plaintext
+
+#: days that the nightly reconcile looks back
+LOOK_BACK = 40
+
+
+class MailActivity(models.Model):
+    _inherit = "mail.activity"
+
+    def _action_done(self, feedback=False, attachment_ids=None):
+        # the feedback is written after the activity is archived: the log needs it at that moment
+        activities = self.with_context(discipline_feedback=feedback)
+        return super(MailActivity, activities)._action_done(feedback=feedback, attachment_ids=attachment_ids)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        activities = super().create(vals_list)
+        contacts = activities.filtered(lambda activity: activity.activity_type_id.sudo().discipline_channel_id)
+        if contacts:
+            contacts.filtered(lambda activity: not activity.active)._discipline_log()
+            contacts._discipline_replan(contacts._discipline_customers())
+        return activities
+
+    def write(self, vals):
+        if not {"active", "date_deadline", "res_id", "res_model_id", "res_model", "activity_type_id"} & vals.keys():
+            return super().write(vals)
+        moved = {"res_id", "res_model_id", "res_model", "activity_type_id"} & vals.keys()
+        before = self._discipline_customers() if moved else {}
+        # both by what they were: an activity that is done twice is one contact
+        finished = self.filtered("active") if vals.get("active") is False else self.browse()
+        reopened = self.filtered(lambda row: not row.active) if vals.get("active") else self.browse()
+        result = super().write(vals)
+        finished._discipline_log()
+        reopened._discipline_reopen()
+        self._discipline_replan(before, self._discipline_customers())
+        return result
+
+    def unlink(self):
+        customers = self._discipline_customers()
+        result = super().unlink()
+        self._discipline_replan(customers)
+        return result
+
+    def _discipline_customers(self):
+        """Return {activity id: res.partner} of the contact activities among these that have a customer behind them."""
+        activities = self.sudo().filtered(
+            lambda row: row.activity_type_id.discipline_channel_id and row.res_model and row.res_id
+        )
+        found = {}
+        if not activities:
+            return found
+        own = self.env["res.company"].sudo().search([]).partner_id
+        for model, rows in activities.grouped("res_model").items():
+            if model not in self.env:
+                continue
+            records = self.env[model].sudo().browse(set(rows.mapped("res_id"))).exists()
+            customers = self.env["discipline.customer"]._customer_of(records)
+            for row in rows:
+                customer = customers.get(row.res_id)
+                if customer and customer.partner_share and customer not in own:
+                    found[row.id] = customer
+        return found
+
+    @api.model
+    def _discipline_replan(self, *groups):
+        ids = {customer.id for group in groups for customer in group.values()}
+        if ids:
+            self.env["discipline.contact"].sudo()._refresh_next_contacts(sorted(ids))
+
+    def _discipline_log(self):
+        """Log these finished activities as contacts, in one go; those without a customer behind them are left out."""
+        if not self:
+            return
+        customers = self._discipline_customers()
+        people = self._discipline_people()
+        rows = [
+            row._discipline_contact_vals(people.get(row.id) or customers[row.id], customers[row.id])
+            for row in self.sudo()
+            if row.id in customers
+        ]
+        if rows:
+            self.env["discipline.contact"].with_user(self.env.user).sudo()._log(rows)
+
+    def _discipline_people(self):
+        """Return {activity id: res.partner} of whom each activity was planned with: the customer or one of his people."""
+        found = {}
+        for model, rows in self.sudo().filtered("res_id").grouped("res_model").items():
+            if model not in self.env:
+                continue
+            records = self.env[model].sudo().browse(set(rows.mapped("res_id"))).exists()
+            if model == "res.partner":
+                partners = {record.id: record for record in records}
+            else:
+                partners = records._mail_get_partners()
+            found |= {row.id: partners[row.res_id][:1] for row in rows if partners.get(row.res_id)}
+        return found
+
+    def _discipline_contact_vals(self, person, customer):
+        """Return what the finished activity says of its contact (a hook for other addons).
+
+        :param person: res.partner, whom it was planned with
+        :param customer: res.partner, the customer he belongs to
+        """
+        self.ensure_one()
+        event = self.calendar_event_id
+        now = fields.Datetime.now()
+        channel = self.activity_type_id.discipline_channel_id
+        return {
+            "partner_id": person.id,
+            "user_id": self._discipline_doer().id,
+            "date": event.start if event and event.start < now else now,
+            "channel_id": channel.id,
+            "outcome_id": channel.outcome_id.id,
+            "note": self._discipline_note(),
+            "lead_id": self.res_id if self.res_model == "crm.lead" else None,
+            "activity_id": self.id,
+            "event_id": event.id or None,
+            "source": "meeting" if event else "activity",
+            # a meeting and its activity are one contact
+            "source_ref": f"event:{event.id}:{customer.id}" if event else f"activity:{self.id}:{customer.id}",
+        }
+
+    def _discipline_doer(self):
+        """Return who made the contact: whoever marked it as done; the assignee where a program did."""
+        doer = self.env.user
+        if doer.id == SUPERUSER_ID or doer.share:
+            doer = self.user_id or doer
+        return doer
+
+    def _discipline_note(self):
+        """Return what people typed: the feedback, else what the activity said."""
+        feedback = self.env.context.get("discipline_feedback") or self.feedback
+        if feedback:
+            return feedback
+        parts = [self.summary or "", html2plaintext(self.note or "")]
+        return "\n".join(part.strip() for part in parts if part.strip())
+
+    def _discipline_reopen(self):
+        """Void the contacts of activities that are open again; doing them again logs a new one."""
+        if self:
+            contacts = (
+                self.env["discipline.contact"]
+                .sudo()
+                .search([("activity_id", "in", self.ids), ("source", "=", "activity"), ("voided_at", "=", False)])
+            )
+            contacts._supersede(self.env._("The activity was opened again."))
+
+    @api.model
+    def _discipline_reconcile(self, company):
+        """Log activities that were finished past the ORM in the last weeks; only those since the first judged day."""
+        since = fields.Datetime.now() - timedelta(days=LOOK_BACK)
+        start = company.discipline_date_start
+        if start:
+            since = max(since, fields.Datetime.to_datetime(start))
+        self.flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT a.id, a.write_uid, a.write_date
+                  FROM mail_activity a
+                  JOIN mail_activity_type t ON t.id = a.activity_type_id AND t.discipline_channel_id IS NOT NULL
+                 WHERE a.active IS NOT TRUE AND a.write_date >= %s
+                   AND NOT EXISTS (SELECT FROM discipline_contact c WHERE c.activity_id = a.id AND c.superseded IS NOT TRUE)
+                   AND NOT EXISTS (SELECT FROM discipline_contact c
+                                    WHERE c.event_id = a.calendar_event_id AND c.superseded IS NOT TRUE)
+              ORDER BY a.id
+                """,
+                since,
+            )
+        )
+        activities = self.browse(row[0] for row in rows)
+        customers = activities._discipline_customers()
+        doers = {activity: (uid, moment) for activity, uid, moment in rows}
+        vals_list = []
+        people = activities._discipline_people()
+        for activity in activities.filtered(lambda row: row.id in customers):
+            uid, moment = doers[activity.id]
+            customer = customers[activity.id]
+            vals = activity._discipline_contact_vals(people.get(activity.id) or customer, customer)
+            moment = moment.replace(microsecond=0)
+            vals.update(
+                user_id=uid if uid != SUPERUSER_ID else activity.user_id.id or uid,
+                date=activity.calendar_event_id.start if activity.calendar_event_id else moment,
+                logged_at=moment,
+            )
+            vals_list.append(vals)
+        self.env["discipline.contact"].sudo()._log(vals_list)
