@@ -41,6 +41,7 @@
         "views/discipline_redistribution_wizard_views.xml",
         "views/discipline_redistribution_templates.xml",
         "wizards/crm_lead_lost_views.xml",
+        "wizards/discipline_workbook_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
         "views/res_users_views.xml",

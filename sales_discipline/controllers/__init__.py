@@ -1,1 +1,1 @@
-from . import crm_lead
+from . import crm_lead, workbook

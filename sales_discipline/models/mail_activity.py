@@ -47,7 +47,7 @@ class MailActivity(models.Model):
         return result
 
     def _discipline_customers(self):
-        """Return {activity id: res.partner} of the contact activities among these that have a customer behind them."""
+        """Return {activity id: res.partner} of those contact activities that have a customer behind them."""
         activities = self.sudo().filtered(
             lambda row: row.activity_type_id.discipline_channel_id and row.res_model and row.res_id
         )
@@ -87,7 +87,7 @@ class MailActivity(models.Model):
             self.env["discipline.contact"].with_user(self.env.user).sudo()._log(rows)
 
     def _discipline_people(self):
-        """Return {activity id: res.partner} of whom each activity was planned with: the customer or one of his people."""
+        """Return {activity id: res.partner} of whom each was planned with: the customer or one of his people."""
         found = {}
         for model, rows in self.sudo().filtered("res_id").grouped("res_model").items():
             if model not in self.env:

@@ -7,5 +7,6 @@ from . import (
     test_refusal,
     test_stage_change,
     test_ui,
+    test_workbook,
     test_verdicts,
 )

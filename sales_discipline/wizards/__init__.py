@@ -4,4 +4,5 @@ from . import (
     discipline_contact_void,
     discipline_redistribution_receiver,
     discipline_redistribution_select,
+    discipline_workbook,
 )

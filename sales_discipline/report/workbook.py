@@ -1,0 +1,139 @@
+"""Tables in one XLSX file: headings that stay in sight, filters, totals, and cells that are never formulas."""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import xlsxwriter
+
+#: longest text that a cell of a workbook can hold
+CELL_LIMIT = 32_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    ``kind``: text, number, money, percent (0..1), date or datetime (the reader's local time, without a zone).
+    ``total``: True adds the column up; a pair is the formula of the total, where ``{row}`` is the row of totals, and
+    a function that computes the same from the columns' sums, for programs that only show a file.
+    """
+
+    title: str
+    width: int = 14
+    kind: str = "text"
+    total: bool | tuple[str, Callable[[list], Any]] = False
+
+
+class Workbook:
+    """One XLSX file in the making; :meth:`content` finishes it."""
+
+    FORMATS = {
+        "text": {},
+        "number": {"num_format": "#,##0"},
+        "money": {"num_format": "#,##0.00"},
+        "percent": {"num_format": "0.0%"},
+        "date": {"num_format": "yyyy-mm-dd", "align": "left"},
+        "datetime": {"num_format": "yyyy-mm-dd hh:mm", "align": "left"},
+    }
+
+    def __init__(self):
+        self._buffer = io.BytesIO()
+        # what people typed is text: a note that begins with "=" must not become a formula in the reader's program
+        self._book = xlsxwriter.Workbook(
+            self._buffer,
+            {
+                "in_memory": True,
+                "strings_to_formulas": False,
+                "strings_to_urls": False,
+                "default_date_format": "yyyy-mm-dd",
+            },
+        )
+        self._cells = {kind: self._book.add_format({"valign": "top", **more}) for kind, more in self.FORMATS.items()}
+        self._totals = {
+            kind: self._book.add_format({"bold": True, "top": 1, **more}) for kind, more in self.FORMATS.items()
+        }
+        self._head = self._book.add_format(
+            {
+                "bold": True,
+                "bg_color": "#DDE6F0",
+                "border": 1,
+                "border_color": "#B8C4D4",
+                "text_wrap": True,
+                "valign": "top",
+            }
+        )
+        self._title = self._book.add_format({"bold": True, "font_size": 14})
+        self._wrapped = self._book.add_format({"text_wrap": True, "valign": "top"})
+
+    def note(self, title: str, lines: Sequence[tuple[str, str]], heading: str) -> None:
+        """Add a sheet of explanations: (what, text) per line under a heading."""
+        sheet = self._book.add_worksheet(self._sheet_name(title))
+        sheet.set_column(0, 0, 30)
+        sheet.set_column(1, 1, 100)
+        sheet.write_string(0, 0, heading, self._title)
+        for row, (what, text) in enumerate(lines, start=2):
+            sheet.write_string(row, 0, what, self._wrapped)
+            sheet.write_string(row, 1, text, self._wrapped)
+
+    def table(self, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Any]], total: str = "") -> None:
+        """Add a sheet with a table.
+
+        :param rows: one sequence per row, a value per column; None or False leaves a cell empty
+        :param total: label of the row of totals; empty: none
+        """
+        sheet = self._book.add_worksheet(self._sheet_name(title))
+        sheet.freeze_panes(1, 1)
+        for index, column in enumerate(columns):
+            sheet.set_column(index, index, column.width)
+            sheet.write_string(0, index, column.title, self._head)
+        count = 0
+        sums = [0] * len(columns)
+        for row in rows:
+            count += 1
+            for index, (column, value) in enumerate(zip(columns, row, strict=True)):
+                self._write(sheet, count, index, column.kind, value)
+                if column.total is True and value:
+                    sums[index] += value
+        sheet.autofilter(0, 0, max(count, 1), len(columns) - 1)
+        if total and count:
+            sheet.write_string(count + 1, 0, total, self._totals["text"])
+            for index, column in enumerate(columns):
+                if not column.total:
+                    continue
+                letter = xlsxwriter.utility.xl_col_to_name(index)
+                # what a filter hides is left out of the sum
+                formula = f"=SUBTOTAL(109,{letter}2:{letter}{count + 1})"
+                value = sums[index]
+                if column.total is not True:
+                    formula, compute = column.total
+                    formula, value = formula.format(row=count + 2), compute(sums)
+                sheet.write_formula(count + 1, index, formula, self._totals[column.kind], value)
+
+    def _write(self, sheet, row, index, kind, value):
+        if value is None or value is False:
+            return
+        style = self._cells[kind]
+        if kind == "text":
+            sheet.write_string(row, index, str(value)[:CELL_LIMIT], style)
+        elif isinstance(value, (date, datetime)):
+            sheet.write_datetime(row, index, value, style)
+        else:
+            sheet.write_number(row, index, value, style)
+
+    def _sheet_name(self, title):
+        """Return a name that spreadsheet programs accept, told apart from the sheets that are there."""
+        name = "".join(" " if char in "[]:*?/\\" else char for char in title)[:31].strip("'") or "-"
+        taken = {sheet.get_name().lower() for sheet in self._book.worksheets()}
+        number = 2
+        while name.lower() in taken:
+            name = f"{name[:28]} {number}"
+            number += 1
+        return name
+
+    def content(self) -> bytes:
+        """Finish the file and return it."""
+        self._book.close()
+        return self._buffer.getvalue()
