@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from engine.funnel import Event, against_mix, apportion, cohort, decompose, paths, won_by_day
+from event_log import STAGES, event_log
 from hypothesis import given
 from hypothesis import strategies as st
-
-from event_log import STAGES, event_log
 
 HERE = Path(__file__).parent
 
