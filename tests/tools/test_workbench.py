@@ -86,6 +86,24 @@ def test_tests_are_told_from_options_and_their_values(given, paths, options):
 
 
 @pytest.mark.parametrize(
+    ("given", "whole"),
+    [
+        ("", "server -c C -d D"),
+        ("-u crm --stop-after-init", "server -c C -d D -u crm --stop-after-init"),
+        ("shell --no-http", "shell -c C -d D --no-http"),
+        ("i18n export -l ru_RU crm", "i18n export -c C -d D -l ru_RU crm"),
+        ("i18n --help", "i18n --help"),
+        ("db drop old", "db -c C drop old"),
+        ("cloc -p sales_discipline", "cloc -p sales_discipline"),
+        ("scaffold new_addon", "scaffold new_addon"),
+        ("upgrade_code --from 18.0", f"upgrade_code --addons-path {ROOT} --from 18.0"),
+    ],
+)
+def test_every_subcommand_of_odoo_gets_the_database_where_it_expects_it(given, whole):
+    assert " ".join(map(str, commands.odoo_arguments(given.split(), "C", "D"))) == whole
+
+
+@pytest.mark.parametrize(
     ("line", "counted"),
     [
         ("INFO odoo.tests.result: 0 failed, 1 error(s) of 12 tests when loading database 'x'", (0, 1, 12)),

@@ -34,11 +34,30 @@ def odoo():
     env = postgres.start("run")
     database = os.environ.get("DB") or DEMO_DATABASE
     given = shlex.split(os.environ.get("ARGS") or "")
-    # the subcommand stands first; without one it is the server
-    name = given.pop(0) if given and not given[0].startswith("-") else "server"
     config = databases.configuration(port)
-    target = {"upgrade_code": ["--addons-path", str(ROOT)]}.get(name, ["-c", config, "-d", database])
-    return databases.interactive(env, databases.command(name, *target, *given))
+    return databases.interactive(env, databases.command(*odoo_arguments(given, config, database)))
+
+
+def odoo_arguments(given, config, database):
+    """Put the configuration and the database where the subcommand expects them.
+
+    :param list given: the person's arguments; the subcommand stands first, without one it is the server
+    :return: all arguments of Odoo
+    """
+    name, rest = ("server", list(given)) if not given or given[0].startswith("-") else (given[0], list(given[1:]))
+    place = ["-c", config, "-d", database]
+    if name in ("server", "shell", "neutralize", "populate", "obfuscate"):
+        return [name, *place, *rest]
+    if name in ("i18n", "module") and rest and not rest[0].startswith("-"):
+        return [name, rest[0], *place, *rest[1:]]
+    if name == "cloc" and not {"-p", "--path"} & set(rest):
+        return [name, *place, *rest]
+    if name == "db":
+        return [name, "-c", config, *rest]
+    if name == "upgrade_code" and "--addons-path" not in rest:
+        # without it, it rewrites Odoo itself
+        return [name, "--addons-path", ROOT, *rest]
+    return [name, *rest]
 
 
 def psql():

@@ -66,11 +66,12 @@ def outside_modules():
     return ",".join(sorted({needed for manifest in manifests for needed in manifest["depends"]} - set(own)))
 
 
-def base_template(env, modules=None, prefix="tpl"):
-    """Return the database that has Odoo's modules, Russian and ready assets, without demonstration data.
+def base_template(env, modules=None, prefix="tpl", assets=True):
+    """Return the database that has Odoo's modules and Russian, without demonstration data.
 
     :param str modules: by default those that our addons are built upon
     :param str prefix: of its name; attachments of the two clusters lie in one folder, so their names must differ
+    :param bool assets: whether to make the bundles of scripts and styles, too
     """
     modules = modules or outside_modules()
     version = postgres.query(env, "show server_version_num")
@@ -86,7 +87,7 @@ def base_template(env, modules=None, prefix="tpl"):
                 _build(env, name, lambda fresh: odoo(
                     env, configuration(), fresh, "server", "-i", modules, "--skip-auto-install",
                     "--load-language=en_US,ru_RU", "--without-demo", "--stop-after-init", doing="create the template",
-                ))  # fmt: skip
+                ), assets)  # fmt: skip
     return name
 
 
@@ -112,12 +113,13 @@ def _hash(text):
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _build(env, name, fill):
+def _build(env, name, fill, assets=True):
     """Fill a database under another name and rename it, so that a half-made one is never used."""
     fresh = f"{name}_new"
     postgres.drop(env, fresh)
     fill(fresh)
-    prepare_assets(env, configuration(), fresh)
+    if assets:
+        prepare_assets(env, configuration(), fresh)
     rename(env, fresh, name)
 
 

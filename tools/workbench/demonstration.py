@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.request
 
-from . import databases, postgres
+from . import databases, distribution, packages, postgres
 from .errors import Trouble
 from .layout import DEMO_DATABASE, HOME, LOGINS, LOGS, ROOT, VENV, addons, fingerprint
 from .steps import need_space, plan, say, step
@@ -49,14 +49,21 @@ def require_free(port):
 
 def run_odoo(set_up):
     """Start Odoo on the demonstration, making first what is missing and updating what has changed."""
-    plan(4)
     port = port_number(os.environ.get("PORT"))
     require_free(port)
+    stamp = _stamp()
+    plan(
+        distribution.steps_left()
+        + (0 if packages.ready() else 1)
+        + (0 if postgres.created("run") else 1)
+        # base, demonstration, screens
+        + (0 if stamp.exists() else 3)
+        + 1
+    )
     set_up()
     env = postgres.start("run")
     config = databases.configuration(port, max_cron_threads=1)
     now = "\n".join(fingerprint(ROOT / name) for name in addons())
-    stamp = _stamp()
     if not postgres.exists(env, DEMO_DATABASE):
         _create(env, config)
     elif not stamp.exists():
@@ -85,8 +92,7 @@ def _stamp():
 def _create(env, config):
     """Make the demonstration under another name first: an interrupted one is never taken for a ready one."""
     need_space(1000)
-    plan(4)
-    base = databases.base_template(env, modules="crm", prefix="base")
+    base = databases.base_template(env, modules="crm", prefix="base", assets=False)
     fresh = f"{DEMO_DATABASE}_new"
     databases.copy(env, base, fresh)
     with step(

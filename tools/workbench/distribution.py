@@ -66,6 +66,13 @@ def key():
     return (ODOO_PREFIX / "version").read_text()
 
 
+def steps_left():
+    """Return how many steps `install` has before it."""
+    if provided() or (ODOO_PREFIX / "version").exists():
+        return 0
+    return 1 if list(DOWNLOADS.glob("odoo-19_*.deb")) else 3
+
+
 def install():
     """Download and unpack Odoo unless it is there; return the folder that makes ``import odoo`` work."""
     own = provided()

@@ -46,11 +46,9 @@ def site():
 
 
 def _environment(venv, lock, what):
-    stamp = venv / "installed.lock"
-    # a Python that was upgraded or removed leaves a link that leads nowhere
-    usable = (venv / "bin/python").exists() and (venv / "bin/pip").exists()
-    if usable and stamp.exists() and stamp.read_text() == lock.read_text():
+    if ready(venv, lock):
         return
+    usable = _usable(venv)
     need_space(1500 if venv == VENV else 400)
     count = len(lock.read_text().splitlines())
     with step(f"{what}: installing {count} pinned packages"):
@@ -65,7 +63,18 @@ def _environment(venv, lock, what):
             shutil.rmtree(venv, ignore_errors=True)
             _create(venv)
             _pip_install(venv, lock, count)
-        shutil.copyfile(lock, stamp)
+        shutil.copyfile(lock, venv / "installed.lock")
+
+
+def ready(venv=VENV, lock=LOCK):
+    """Tell whether an environment has all that its lock file names."""
+    stamp = venv / "installed.lock"
+    return _usable(venv) and stamp.exists() and stamp.read_text() == lock.read_text()
+
+
+def _usable(venv):
+    # a Python that was upgraded or removed leaves a link that leads nowhere
+    return (venv / "bin/python").exists() and (venv / "bin/pip").exists()
 
 
 def _pip_install(venv, lock, count):

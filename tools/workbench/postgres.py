@@ -125,6 +125,11 @@ def start(cluster):
     return env
 
 
+def created(cluster):
+    """Tell whether a server of one's own or our cluster is there."""
+    return own_server() or (HOME / f"pg-{cluster}/data/PG_VERSION").exists()
+
+
 def stop():
     """Stop our own clusters where they run; return their names."""
     stopped = []
