@@ -96,11 +96,15 @@ def test_tests_are_told_from_options_and_their_values(given, paths, options):
         ("db drop old", "db -c C drop old"),
         ("cloc -p sales_discipline", "cloc -p sales_discipline"),
         ("scaffold new_addon", "scaffold new_addon"),
-        ("upgrade_code --from 18.0", f"upgrade_code --addons-path {ROOT} --from 18.0"),
     ],
 )
 def test_every_subcommand_of_odoo_gets_the_database_where_it_expects_it(given, whole):
     assert " ".join(map(str, commands.odoo_arguments(given.split(), "C", "D"))) == whole
+
+
+def test_outdated_idioms_are_looked_for_in_our_addons_alone():
+    given = commands.odoo_arguments(["upgrade_code", "--from", "18.0"], "C", "D")
+    assert given[given.index("--glob") + 1].startswith("sales_discipline")
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,10 @@ def odoo_arguments(given, config, database):
         return [name, *place, *rest]
     if name == "db":
         return [name, "-c", config, *rest]
-    if name == "upgrade_code" and "--addons-path" not in rest:
-        # without it, it rewrites Odoo itself
-        return [name, "--addons-path", ROOT, *rest]
+    if name == "upgrade_code" and "--glob" not in rest:
+        # it goes through every folder of addons: without this it rewrites Odoo itself
+        ours = f"{demonstration.ADDON}*/**/*"
+        return [name, "--addons-path", ROOT, "--glob", ours, *rest]
     return [name, *rest]
 
 
