@@ -79,7 +79,8 @@ def run(command, *, log, doing, env=None, cwd=None, stdin=None, percent=None):
     if process.returncode:
         lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
         last = lines[-1] if lines else "no output"
-        if "No space left on device" in "\n".join(lines[-20:]):
+        # on a full disk the program's own words may be lost, too
+        if "No space left on device" in "\n".join(lines[-20:]) or shutil.disk_usage(HOME).free < 2**20:
             raise Trouble(
                 f"The disk is full while trying to {doing}: free some space, then run the same command again."
             )
