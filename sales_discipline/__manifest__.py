@@ -9,6 +9,7 @@
     "data": [
         "security/discipline_security.xml",
         "security/discipline_sale_security.xml",
+        "security/discipline_funnel_security.xml",
         "security/ir.model.access.csv",
         "data/discipline_abc_class_data.xml",
         "data/discipline_norm_data.xml",
@@ -28,6 +29,7 @@
         "wizards/discipline_contact_void_views.xml",
         "views/discipline_customer_views.xml",
         "views/discipline_exception_views.xml",
+        "views/discipline_funnel_views.xml",
         "views/discipline_job_views.xml",
         "views/discipline_norm_views.xml",
         "views/discipline_period_views.xml",
@@ -48,6 +50,11 @@
         "views/crm_lead_views.xml",
         "views/calendar_event_views.xml",
     ],
+    "assets": {
+        "web.assets_backend": [
+            "sales_discipline/static/src/**/*",
+        ],
+    },
     "demo": [],
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",

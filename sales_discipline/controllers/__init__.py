@@ -1,1 +1,1 @@
-from . import crm_lead, workbook
+from . import crm_lead, funnel, workbook

@@ -105,6 +105,22 @@ def days_between(start: Moment, end: Moment) -> float:
     return delta.total_seconds() / 86_400 if hasattr(delta, "total_seconds") else float(delta)
 
 
+def event_of(deal: int, at: Moment, status_from: str | None, status_to: str, stage: int | None) -> Event:
+    """Return the event that a row of the history of opportunities stands for.
+
+    A deal that is archived or deleted after it was won or lost keeps that end; one that was open is removed.
+
+    :param status_from: open, won, lost, archived, removed, or nothing at the creation
+    :param status_to: the same, after the change
+    """
+    end = status_to
+    if status_to in ("archived", "removed"):
+        end = status_from if status_from in ("won", "lost") else "removed"
+    if end == "open":
+        return Event(deal, at, "reopened" if status_from and status_from != "open" else "stage", stage)
+    return Event(deal, at, "stage" if end == status_from else end, None if end == "won" else stage)
+
+
 def paths(events: Iterable[Event], stages: Sequence[int]) -> dict[int, Path]:
     """Walk every deal through its events.
 

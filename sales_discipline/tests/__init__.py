@@ -1,6 +1,7 @@
 from . import (
     test_contact,
     test_customer_base,
+    test_funnel,
     test_lead_sequences,
     test_redistribution,
     test_redistribution_handover,

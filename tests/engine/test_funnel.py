@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from engine.funnel import Event, against_mix, apportion, cohort, decompose, paths, won_by_day
+from engine.funnel import Event, against_mix, apportion, cohort, decompose, event_of, paths, won_by_day
 from event_log import STAGES, event_log
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +62,25 @@ def test_leaving_the_won_stage_opens_the_deal_and_a_lost_deal_stays_lost_whereve
 def test_a_stage_that_no_longer_exists_moves_nobody():
     result = funnel((7, 0, "stage", 1), (7, 3, "stage", 99), (7, 8, "stage", 2))
     assert reached(result) == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("status_from", "status_to", "kind"),
+    [
+        (None, "open", "stage"),
+        ("open", "open", "stage"),
+        ("open", "won", "won"),
+        ("won", "won", "stage"),
+        ("lost", "open", "reopened"),
+        ("archived", "open", "reopened"),
+        ("open", "archived", "removed"),
+        ("open", "removed", "removed"),
+        ("lost", "removed", "stage"),
+        ("won", "archived", "stage"),
+    ],
+)
+def test_an_end_survives_the_archive_and_an_open_deal_does_not(status_from, status_to, kind):
+    assert event_of(7, 1, status_from, status_to, 2).kind == kind
 
 
 def test_sums_follow_the_deals_and_dates_may_be_dates():

@@ -1,0 +1,321 @@
+"""The sales funnel: the screen's numbers are those of the engine, and whatever is clicked opens exactly those deals."""
+
+import io
+import zipfile
+from datetime import datetime, timedelta
+
+import openpyxl
+from freezegun import freeze_time
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
+
+from ..engine.funnel import cohort, event_of, paths
+from .common import NOW, DisciplineCommon
+from .event_log import FOREIGN, STAGES, event_log
+
+START = datetime(2024, 3, 1, 12)
+
+
+class FunnelCommon(DisciplineCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        Stage = cls.env["crm.stage"]
+        Stage.search([]).write({"is_won": True})
+        cls.first, cls.second, cls.third, cls.fourth = cls.stages = Stage.create(
+            [{"name": f"Stage {number}", "sequence": number} for number in range(1, 5)]
+        )
+        cls.won_stage = Stage.create({"name": "Won", "sequence": 90, "is_won": True})
+        cls.price = cls.env["crm.lost.reason"].create({"name": "Too expensive"})
+        cls.customer = cls._customer("Romashka", cls.anna, cls.class_a)
+        cls.Funnel = cls.env["discipline.funnel"].with_user(cls.supervisor)
+        cls.Analytics = cls.env["discipline.funnel.analytics"].with_user(cls.supervisor)
+        cls.Xlsx = cls.env["discipline.funnel.xlsx"].with_user(cls.supervisor)
+
+    @classmethod
+    def _deal(cls, user=None, day=0, **values):
+        """Create an opportunity of ``user`` on the ``day``-th day after START."""
+        with freeze_time(START + timedelta(days=day)):
+            return cls.env["crm.lead"].create(
+                {
+                    "name": "Deal",
+                    "type": "opportunity",
+                    "partner_id": cls.customer.id,
+                    "user_id": (user or cls.anna).id,
+                    "team_id": cls.team.id,
+                    "stage_id": cls.first.id,
+                    "expected_revenue": 1000,
+                    **values,
+                }
+            )
+
+    @classmethod
+    def _move(cls, deal, day, stage):
+        with freeze_time(START + timedelta(days=day)):
+            deal.stage_id = stage
+
+    @classmethod
+    def _lose(cls, deal, day, reason=None):
+        with freeze_time(START + timedelta(days=day)):
+            deal.action_set_lost(lost_reason_id=(reason or cls.price).id)
+
+    def _opened(self, filters=None, **what):
+        """Return the deals that a click opens, as the supervisor."""
+        action = self.Funnel.get_deals_action(filters, what)
+        return (
+            self.env[action["res_model"]]
+            .with_user(self.supervisor)
+            .with_context(**action["context"])
+            .search(action["domain"])
+        )
+
+
+@tagged("post_install", "-at_install", "discipline_funnel")
+@freeze_time(NOW)
+class TestFunnel(FunnelCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.open_deal = cls._deal()
+        cls.won_deal = cls._deal(cls.boris, 1, expected_revenue=3000)
+        cls._move(cls.won_deal, 4, cls.third)
+        cls._move(cls.won_deal, 11, cls.won_stage)
+        cls.lost_deal = cls._deal(cls.boris, 2)
+        cls._move(cls.lost_deal, 5, cls.second)
+        cls._lose(cls.lost_deal, 9)
+        cls.gone_deal = cls._deal(cls.boris, 3)
+        with freeze_time(START + timedelta(days=6)):
+            cls.gone_deal.action_archive()
+
+    def test_lost_deals_stay_in_and_skipped_stages_are_passed(self):
+        result = self.Funnel.get_funnel()
+        self.assertEqual([step["reached"] for step in result["steps"]], [4, 2, 1, 1])
+        self.assertEqual([result[end] for end in ("entered", "won", "lost", "open", "removed")], [4, 1, 1, 1, 1])
+        self.assertEqual((result["won_amount"], result["win_rate"]), (3000, 0.5))
+        self.assertEqual((result["won_days"], result["lost_days"]), (10, 7))
+        self.assertEqual([step["median_days"] for step in result["steps"]], [3, 4, 7, None])
+
+    def test_the_lost_are_told_apart_by_reason_and_the_open_by_age(self):
+        first, second = self.Funnel.get_funnel()["steps"][:2]
+        self.assertEqual([(row["name"], row["deals"]) for row in second["reasons"]], [("Too expensive", 1)])
+        self.assertEqual([(row["name"], row["deals"]) for row in first["ages"]], [("over 90 days", 1)])
+
+    def test_whatever_is_clicked_opens_exactly_those_deals(self):
+        self.assertEqual(self._opened(), self.open_deal | self.won_deal | self.lost_deal | self.gone_deal)
+        self.assertEqual(self._opened(end="won"), self.won_deal)
+        self.assertEqual(self._opened(end="closed"), self.won_deal | self.lost_deal)
+        self.assertEqual(self._opened(rank=1), self.won_deal | self.lost_deal)
+        self.assertEqual(self._opened(rank=0, at="left", end="removed"), self.gone_deal)
+        self.assertEqual(self._opened(rank=0, at="passed"), self.won_deal | self.lost_deal)
+        self.assertEqual(self._opened(rank=1, at="left", end="lost", reason=self.price.id), self.lost_deal)
+        self.assertEqual(self._opened(rank=0, at="left", end="open", age=3), self.open_deal)
+        self.assertFalse(self._opened(rank=0, at="left", end="open", age=0))
+
+    def test_every_filter_narrows_the_cohort(self):
+        source = self.env["utm.source"].create({"name": "Fair"})
+        tag = self.env["crm.tag"].create({"name": "Tag"})
+        self.won_deal.write({"source_id": source.id, "tag_ids": tag.ids})
+        for filters, deals in (
+            ({"user_id": self.anna.id}, self.open_deal),
+            ({"team_id": self.other_team.id}, self.env["crm.lead"]),
+            ({"source_id": source.id}, self.won_deal),
+            ({"tag_id": tag.id}, self.won_deal),
+            ({"class_id": self.class_b.id}, self.env["crm.lead"]),
+            ({"class_id": self.class_a.id, "amount_from": 2000}, self.won_deal),
+            ({"amount_to": 2000, "user_id": self.boris.id}, self.lost_deal | self.gone_deal),
+            ({"date_from": "2024-03-02", "date_to": "2024-03-03"}, self.won_deal | self.lost_deal),
+            ({"date_to": False, "date_from": ""}, self.open_deal | self.won_deal | self.lost_deal | self.gone_deal),
+        ):
+            with self.subTest(filters=filters):
+                self.assertEqual(self._opened(filters), deals)
+                self.assertEqual(self.Funnel.get_funnel(filters)["entered"], len(deals))
+
+    def test_the_funnel_of_a_past_day_knows_nothing_of_later(self):
+        result = self.Funnel.get_funnel({"as_of": "2024-03-08"})
+        self.assertEqual([result[end] for end in ("entered", "won", "lost", "open", "removed")], [4, 0, 0, 3, 1])
+        self.assertEqual([step["reached"] for step in result["steps"]], [4, 2, 1, 0])
+
+    def test_a_manager_sees_the_funnel_of_his_own_deals(self):
+        funnel = self.env["discipline.funnel"].with_user(self.anna)
+        self.assertEqual(funnel.get_funnel()["entered"], 1)
+        self.assertEqual(funnel.get_funnel({"user_id": self.boris.id})["entered"], 0)
+        self.assertEqual(funnel.get_deals_action()["domain"], [("id", "in", self.open_deal.ids)])
+
+    def test_whoever_may_not_see_opportunities_sees_no_funnel(self):
+        stranger = new_test_user(self.env, "sd_stranger", groups="base.group_user")
+        for name in ("get_funnel", "get_options", "get_deals_action"):
+            with self.subTest(name=name), self.assertRaises(AccessError):
+                getattr(self.env["discipline.funnel"].with_user(stranger), name)()
+
+    def test_a_deal_of_another_company_is_not_counted(self):
+        company = self.env["res.company"].create({"name": "Other"})
+        self._deal(company_id=company.id, user_id=False, team_id=False, partner_id=False)
+        self.assertEqual(self.Funnel.get_funnel()["entered"], 4)
+
+    def test_a_deleted_deal_is_removed_and_still_counted(self):
+        self.open_deal.unlink()
+        result = self.Funnel.get_funnel()
+        self.assertEqual((result["entered"], result["open"], result["removed"]), (4, 0, 2))
+        self.assertEqual(self.env["discipline.funnel"].with_user(self.anna).get_funnel()["entered"], 1)
+        self.assertIn("1", self.Funnel.get_deals_action()["name"], "the list says that one more was deleted")
+        history = self._opened(end="removed")
+        self.assertEqual(set(history.mapped("lead_ref")), {self.open_deal.id, self.gone_deal.id})
+
+    def test_a_lost_deal_that_is_deleted_was_lost_all_the_same(self):
+        self.lost_deal.unlink()
+        result = self.Funnel.get_funnel()
+        self.assertEqual(result["lost"], 1)
+        self.assertEqual([row["name"] for row in result["steps"][1]["reasons"]], ["Too expensive"])
+
+    def test_stages_reordered_deleted_or_of_another_team_leave_the_picture_right(self):
+        self.env["crm.stage"].create({"name": "Two only", "sequence": 2, "team_ids": self.other_team.ids})
+        self.assertEqual(len(self.Funnel.get_funnel()["steps"]), 5)
+        self.assertEqual(len(self.Funnel.get_funnel({"team_id": self.team.id})["steps"]), 4)
+        self.second.sequence = 80
+        steps = self.Funnel.get_funnel({"team_id": self.team.id})["steps"]
+        self.assertEqual([step["stage_id"] for step in steps][-1], self.second.id)
+        self.assertEqual([step["reached"] for step in steps], [4, 2, 2, 2])
+        self.lost_deal.stage_id = self.first
+        self.second.unlink()
+        steps = self.Funnel.get_funnel({"team_id": self.team.id})["steps"]
+        self.assertEqual([step["reached"] for step in steps], [4, 1, 1])
+
+    def test_a_lead_enters_when_it_becomes_an_opportunity(self):
+        lead = self._deal(day=20, type="lead")
+        self.assertEqual(self.Funnel.get_funnel()["entered"], 4)
+        with freeze_time(START + timedelta(days=31)):
+            lead.convert_opportunity(self.customer)
+        self.assertEqual(self.Funnel.get_funnel({"date_from": "2024-04-01"})["entered"], 1)
+        self.assertEqual(self.Funnel.get_funnel({"date_to": "2024-03-31"})["entered"], 4)
+
+    def test_a_filter_that_makes_no_sense_is_refused_in_words(self):
+        for filters in ({"user_id": "x"}, {"nonsense": 1}, {"date_from": "2024-13-01"}):
+            with self.subTest(filters=filters), self.assertRaises(UserError):
+                self.Funnel.get_funnel(filters)
+        with self.assertRaises(UserError):
+            self.Funnel.get_funnel({"date_from": "2024-03-02", "date_to": "2024-03-01"})
+
+    def test_the_screen_opens_on_an_empty_period(self):
+        result = self.Funnel.get_funnel({"date_from": "2030-01-01"})
+        self.assertEqual((result["entered"], result["win_rate"]), (0, None))
+        self.assertEqual([step["reached"] for step in result["steps"]], [0, 0, 0, 0])
+
+    def test_the_pivot_counts_what_the_screen_counts(self):
+        Report = self.env["discipline.funnel.report"].with_user(self.supervisor)
+        rows = Report._read_group(
+            [], ["stage_id"], ["reached:sum", "passed:sum", "lost:sum", "open:sum", "removed:sum"]
+        )
+        screen = self.Funnel.get_funnel()["steps"]
+        self.assertEqual(
+            {stage.id: tuple(figures) for stage, *figures in rows},
+            {
+                step["stage_id"]: tuple(step[name] for name in ("reached", "passed", "lost", "open", "removed"))
+                for step in screen
+                if step["reached"]
+            },
+        )
+        self.assertEqual(Report.search([("furthest", "=", True), ("outcome", "=", "lost")]).lead_id, self.lost_deal)
+        self.assertEqual(Report.with_user(self.anna).search([]).lead_id, self.open_deal)
+
+    def test_the_workbook_has_the_numbers_of_the_screen_and_a_chart(self):
+        content = self.Xlsx._xlsx([{}, {"user_id": self.anna.id}])
+        book = openpyxl.load_workbook(io.BytesIO(content))
+        self.assertEqual(book.sheetnames, ["Funnel 1", "Funnel 2"])
+        rows = [[cell.value for cell in row] for row in book["Funnel 1"].iter_rows(min_row=4, max_row=9, max_col=4)]
+        self.assertEqual(rows[0], ["Stage", "Reached", "From the Start", "Went on"])
+        self.assertEqual(rows[2], ["Stage 2", 2, 0.5, 1])
+        self.assertEqual(rows[5][:3], ["Won", 1, 0.25])
+        self.assertIn("xl/charts/chart1.xml", zipfile.ZipFile(io.BytesIO(content)).namelist())
+        with self.assertRaises(UserError):
+            self.Xlsx._xlsx([])
+
+    def test_managers_are_measured_with_their_own_mix_of_deals(self):
+        result = self.Analytics.get_analytics()
+        boris = next(row for row in result["managers"] if row["id"] == self.boris.id)
+        self.assertEqual((boris["entered"], boris["closed"], boris["won"]), (3, 2, 1))
+        waterfall = boris["waterfall"]
+        self.assertEqual(waterfall["end"], 3000)
+        self.assertEqual(waterfall["start"], 1500, "two managers won 3000 between them")
+        self.assertAlmostEqual(waterfall["start"] + sum(part for _name, part in waterfall["parts"]), 3000, 2)
+        self.assertEqual(result["by_day"][0]["old"], 4)
+        self.assertAlmostEqual(result["won"][-1][1], 1 / 4, msg="one was removed, one lost before, one is open")
+        self.assertEqual(self.Analytics.get_analytics({"date_from": "2030-01-01"})["managers"], [])
+
+    def test_a_stage_at_which_a_manager_loses_more_than_chance_is_named(self):
+        for number in range(20):
+            for user, stage in ((self.boris, self.first), (self.anna, self.third)):
+                deal = self._deal(user, number)
+                if stage != self.first:
+                    self._move(deal, number + 1, stage)
+                self._lose(deal, number + 5)
+        words = {row["id"]: row["words"] for row in self.Analytics.get_analytics()["managers"]}
+        self.assertIn("Loses at “Stage 1”: 9 % go on", words[self.boris.id])
+        self.assertNotIn("Stage 1", words[self.anna.id] or "")
+
+    def test_more_deals_take_no_more_queries(self):
+        self.Funnel.get_funnel()
+        self.env.invalidate_all()
+        with self.assertQueryCount(11):
+            self.Funnel.get_funnel()
+        for number in range(20):
+            self._deal(day=30 + number)
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.assertQueryCount(11):
+            self.Funnel.get_funnel()
+
+
+@tagged("post_install", "-at_install", "discipline_funnel")
+@freeze_time(NOW)
+class TestFunnelAgainstEngine(FunnelCommon):
+    def test_the_numbers_of_a_seeded_log_are_those_of_the_engine(self):
+        rows, amounts = event_log(3000)
+        self._record(rows, amounts)
+        result = self.Funnel.get_funnel({"date_from": "2024-03-01"})
+        history = self.env["discipline.stage.change"].search([], order="date, id")
+        engine = cohort(
+            paths(
+                (event_of(row.lead_ref, row.date, row.status_from, row.status_to, row.stage_to_ref) for row in history),
+                self.stages.ids,
+            ).values(),
+            self.stages.ids,
+            {deal + 10**8: amount for deal, amount in amounts.items()},
+        )
+        for name in ("entered", "won", "lost", "open", "removed", "closed", "won_amount"):
+            self.assertEqual(result[name], getattr(engine, name), name)
+        self.assertAlmostEqual(result["won_days"], engine.won_days, 9)
+        self.assertAlmostEqual(result["lost_days"], engine.lost_days, 9)
+        names = ("reached", "passed", "lost", "open", "removed", "amount", "from_previous", "from_start")
+        for row, step in zip(result["steps"], engine.steps, strict=True):
+            self.assertEqual([row[name] for name in names], [getattr(step, name) for name in names])
+            self.assertAlmostEqual(row["median_days"], step.median_days, 6)
+
+    def _record(self, rows, amounts):
+        """Write an event log into the ledger, as the program would have done while it happened."""
+        stage_of = dict(zip(STAGES, self.stages.ids, strict=True)) | {FOREIGN: 10**9}
+        status, changes = {}, []
+        for deal, day, kind, stage in sorted(rows, key=lambda row: row[1]):
+            before = status.get(deal)
+            after = {"reopened": "open", "removed": "archived"}.get(kind, kind)
+            if kind == "stage":
+                # a deal comes out of the won stage by being moved; lost and archived ones stay what they are
+                known = stage != FOREIGN
+                after = "open" if before in (None, "open") or (before == "won" and known) else before
+            status[deal] = after
+            when = START + timedelta(days=day)
+            changes.append(
+                {
+                    "lead_ref": deal + 10**8,
+                    "kind": {"reopened": "reopen", "removed": "archive"}.get(kind, kind) if before else "create",
+                    "type": "opportunity",
+                    "status_from": before,
+                    "status_to": after,
+                    "stage_to_ref": self.won_stage.id if after == "won" else stage_of[stage],
+                    "amount": amounts[deal],
+                    "date": when,
+                    "day": fields.Date.to_date(when),
+                    "company_id": self.company.id,
+                }
+            )
+        self.env["discipline.stage.change"].sudo()._record(changes)
