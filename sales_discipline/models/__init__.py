@@ -28,6 +28,8 @@ from . import (
     discipline_competitor,
     discipline_lead_fact,
     discipline_refusal,
+    discipline_contact_sale,
+    discipline_stage_rule,
     discipline_stage_change,
     crm_lead,
     crm_stage,

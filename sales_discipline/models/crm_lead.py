@@ -5,14 +5,20 @@ from dataclasses import replace
 
 from odoo import api, fields, models
 from odoo.exceptions import RedirectWarning
+from odoo.fields import Domain
 from odoo.http import request
 from odoo.service.server import thread_local
+from odoo.tools import SQL
 
 from ..engine.lead_change import LeadState, changes, status_of
 
 #: keys of the cursor's cache: the watch of the running operation, and who was merged into whom
 _WATCH = "discipline.lead.watch"
 _MERGED = "discipline.lead.merged"
+#: what a created opportunity was before
+_NOTHING = LeadState(None, None, None, "removed", False, "opportunity", 0.0, 0.0, None, None, 0, "")
+#: fields whose writing may change the status
+_STATUS_FIELDS = {"active", "stage_id", "probability", "automated_probability", "won_status"}
 
 
 class LeadWatch:
@@ -21,6 +27,8 @@ class LeadWatch:
     def __init__(self):
         self.before = {}
         self.deleted = set()
+        #: whether the probability or what it rests on was written: then the status is read, else it is as it was
+        self.exact = False
         #: what the dialog asked beside the reason: {lead id: {"note", "competitor_ref", "try_again_on"}}
         self.details = {}
 
@@ -38,21 +46,154 @@ class LeadWatch:
 class CrmLead(models.Model):
     _inherit = "crm.lead"
 
+    origin_contact_id = fields.Many2one(
+        "discipline.contact",
+        "Started from Contact",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        index="btree_not_null",
+        help="The contact with the customer from which this sale began.",
+    )
+
+    discipline_stage_due = fields.Date(
+        "Move On by",
+        compute="_compute_discipline_stage_due",
+        help="The last day that the stage allows, counted from the deal's coming to it or from the last contact.",
+    )
+    discipline_stage_overdue = fields.Boolean(
+        "Overdue in Its Stage", compute="_compute_discipline_stage_due", search="_search_discipline_stage_overdue"
+    )
+
+    # ------------------------------------------------------------------
+    # How long a deal may stay in its stage
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _discipline_stage_due_sql(self):
+        """Return the SQL of (lead id, due day) of open deals in stages that allow a number of days.
+
+        A contact with the customer, or about the deal, begins the days anew; unlike Odoo's “rotting”, which only a
+        change of stage resets. The own rule of a team goes before the rule of every team.
+        """
+        return SQL(
+            """
+            SELECT l.id,
+                   GREATEST(l.date_last_stage_update::date, (
+                       SELECT max(k.day) FROM discipline_contact k
+                        WHERE k.voided_at IS NULL
+                          AND (k.lead_id = l.id OR k.partner_id = COALESCE(c.customer_group_id, c.id))
+                   )) + r.days_allowed AS due
+              FROM crm_lead l
+              JOIN LATERAL (SELECT x.days_allowed FROM discipline_stage_rule x
+                             WHERE x.stage_id = l.stage_id AND x.active AND COALESCE(x.team_id, l.team_id) = l.team_id
+                          ORDER BY x.team_id NULLS LAST LIMIT 1) r ON r.days_allowed > 0
+         LEFT JOIN res_partner p ON p.id = l.partner_id
+         LEFT JOIN res_partner c ON c.id = p.commercial_partner_id
+             WHERE l.active AND l.won_status = 'pending' AND l.type = 'opportunity'
+            """
+        )
+
+    @api.model
+    def _discipline_flush_stage_due(self):
+        self.env["discipline.contact"].flush_model(["day", "voided_at", "lead_id", "partner_id"])
+        self.env["discipline.stage.rule"].flush_model()
+        self.env["res.partner"].flush_model(["commercial_partner_id", "customer_group_id"])
+        self.flush_model(
+            ["date_last_stage_update", "stage_id", "team_id", "partner_id", "active", "won_status", "type"]
+        )
+
+    def _discipline_planned(self):
+        """Return {lead id} of these deals with a contact planned for today or later: such a deal is alive."""
+        today = self.env["discipline.calendar"]._today()
+        activities = self.env["mail.activity"].sudo()
+        planned = activities.search(
+            [
+                ("activity_type_id.discipline_channel_id", "!=", False),
+                ("date_deadline", ">=", today),
+                "|",
+                "&",
+                ("res_model", "=", self._name),
+                ("res_id", "in", self.ids),
+                "&",
+                ("res_model", "=", "res.partner"),
+                ("res_id", "in", self.sudo().partner_id._discipline_customer().ids),
+            ]
+        )
+        leads = set(planned.filtered(lambda activity: activity.res_model == self._name).mapped("res_id"))
+        partners = set(planned.filtered(lambda activity: activity.res_model == "res.partner").mapped("res_id"))
+        customers = self.env["discipline.customer"]._customer_of(self.sudo()) if partners else {}
+        return leads | {lead.id for lead in self if partners & set((customers.get(lead.id) or lead.browse()).ids)}
+
+    @api.depends("stage_id", "team_id", "won_status", "active", "date_last_stage_update")
+    def _compute_discipline_stage_due(self):
+        self.discipline_stage_due = False
+        self.discipline_stage_overdue = False
+        stored = self.filtered(lambda lead: isinstance(lead.id, int))
+        if not stored or not self.env["discipline.stage.rule"]._all():
+            return
+        self._discipline_flush_stage_due()
+        rows = self.env.execute_query(
+            SQL("SELECT id, due FROM (%s) AS d WHERE id = ANY(%s)", self._discipline_stage_due_sql(), stored.ids)
+        )
+        today = self.env["discipline.calendar"]._today()
+        due = dict(rows)
+        late = self.browse([lead_id for lead_id, day in due.items() if day < today])
+        alive = late._discipline_planned() if late else set()
+        for lead in stored:
+            lead.discipline_stage_due = due.get(lead.id)
+            lead.discipline_stage_overdue = lead in late and lead.id not in alive
+
+    @api.model
+    def _search_discipline_stage_overdue(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        ids = []
+        if self.env["discipline.stage.rule"]._all():
+            self._discipline_flush_stage_due()
+            rows = self.env.execute_query(
+                SQL(
+                    "SELECT id FROM (%s) AS d WHERE due < %s",
+                    self._discipline_stage_due_sql(),
+                    self.env["discipline.calendar"]._today(),
+                )
+            )
+            late = self.browse([row[0] for row in rows])
+            ids = list(set(late.ids) - late._discipline_planned()) if late else []
+        overdue = Domain("id", "in", ids)
+        return Domain.OR([overdue if flag else ~overdue for flag in value])
+
     # ------------------------------------------------------------------
     # Watching
     # ------------------------------------------------------------------
 
-    def _discipline_lead_state(self):
-        """Return this opportunity's :class:`LeadState`."""
+    def _discipline_known(self, name):
+        """Return the value of a field as it is known, without computing anew what Odoo computes later in a batch."""
+        return self._cache[name] if name in self._cache else self[name]
+
+    def _discipline_lead_state(self, before=None, exact=False):
+        """Return this opportunity's :class:`LeadState`.
+
+        The probability is computed by statistics over all deals, in a batch when the transaction ends; reading it
+        after each write would undo that. So it is read where it may have changed the status, else taken as known.
+
+        :param before: LeadState before the operation, or None
+        :param bool exact: whether the operation may have changed the status by the probability alone
+        """
+        stage, active = self.stage_id.id or None, self.active
+        if before and (exact or before.stage != stage or before.active != active):
+            won_status, probability = self.won_status, self.probability
+        else:
+            won_status, probability = self._discipline_known("won_status"), self._discipline_known("probability")
         return LeadState(
-            stage=self.stage_id.id or None,
+            stage=stage,
             team=self.team_id.id or None,
             user=self.user_id.id or None,
-            status=status_of(self.won_status, self.active),
-            active=self.active,
+            status=status_of(won_status, active),
+            active=active,
             type=self.type,
             amount=self.expected_revenue or 0.0,
-            probability=self.probability,
+            probability=probability,
             partner=self.partner_id.id or None,
             deadline=self.date_deadline or None,
             company=self.company_id.id or self.env.company.id,
@@ -92,20 +233,36 @@ class CrmLead(models.Model):
         """
         merged = self.env.cr.cache.get(_MERGED, {})
         leads = self.sudo().browse([lead_id for lead_id in watch.before if lead_id not in watch.deleted])
-        after = {lead.id: lead._discipline_lead_state() for lead in leads}
+        after = {lead.id: lead._discipline_lead_state(watch.before[lead.id] or _NOTHING, watch.exact) for lead in leads}
         facts = [
             (lead_id, *change)
             for lead_id, before in watch.before.items()
             for change in changes(before, after.get(lead_id), lead_id in merged)
         ]
         self._discipline_require_reason(facts, watch)
+        moved = self._discipline_moved_on(facts)
+        if moved:
+            self.env["discipline.stage.rule"]._check(moved)
         if facts:
             facts = [
                 (lead_id, kind, before, self._discipline_with_reason(lead_id, state))
                 for lead_id, kind, before, state in facts
             ]
             self._discipline_log(facts, merged, watch)
+        if moved:
+            self.env["discipline.stage.rule"]._start_plans(moved)
         self._discipline_correct_reasons(watch, after)
+
+    @api.model
+    def _discipline_moved_on(self, facts):
+        """Return (lead id, stage id before or None, stage id, team id) of opportunities that came to a new stage."""
+        return [
+            (lead_id, before and before.stage, after.stage, after.team)
+            for lead_id, kind, before, after in facts
+            if after.type == "opportunity"
+            and after.status in ("open", "won")
+            and (before is None or before.stage != after.stage or kind == "convert")
+        ]
 
     @api.model
     def _discipline_with_reason(self, lead_id, state):
@@ -141,7 +298,7 @@ class CrmLead(models.Model):
                 reopened[lead_id] = values["day"]
             if kind == "won":
                 won.append((lead_id, after.partner, values["day"]))
-        Change._record(rows)
+        Change._record_later(rows)
         Refusal._record(refusals)
         if reopened:
             Refusal._mark_reopened(reopened)
@@ -207,7 +364,13 @@ class CrmLead(models.Model):
         for lead in self.sudo().browse([lead_id for lead_id in watch.before if lead_id not in watch.deleted]):
             before = watch.before[lead.id]
             had_reason = before and before.status == "lost" and before.reason
-            if had_reason and lead.won_status == "lost" and lead.type == "opportunity" and not lead.lost_reason_id:
+            if (
+                had_reason
+                and not lead.active
+                and lead.won_status == "lost"
+                and lead.type == "opportunity"
+                and not lead.lost_reason_id
+            ):
                 yield lead.id, lead._discipline_lead_state()
 
     @api.model
@@ -327,7 +490,8 @@ class CrmLead(models.Model):
         return leads
 
     def write(self, vals):
-        with self._discipline_watch():
+        with self._discipline_watch() as watch:
+            watch.exact |= not _STATUS_FIELDS.isdisjoint(vals)
             return super().write(vals)
 
     def unlink(self):

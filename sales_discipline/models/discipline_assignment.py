@@ -74,7 +74,7 @@ class DisciplineAssignment(models.Model):
         reason = reason or context.get("discipline_reason")
         lines = context.get("discipline_lines") or {}
         Calendar = self.env["discipline.calendar"]
-        companies = self.env["res.company"].sudo().search([])
+        companies = self.env["res.company"]._discipline_all()
         start = context.get("discipline_date") if self.env.su else None
         days = {company.id: start or Calendar._today(company) for company in companies}
         self.env["res.partner"].flush_model(["user_id", "company_id", "active"])

@@ -107,7 +107,7 @@ class DisciplineCustomer(models.Model):
     @api.model
     def _base_domain(self):
         """Return the domain of partners that belong to the base by rule (a hook for other addons)."""
-        companies = self.env["res.company"].sudo().search([])
+        companies = self.env["res.company"]._discipline_all()
         return (
             self.env["res.company"]._discipline_base_domain()
             & Domain("active", "=", True)

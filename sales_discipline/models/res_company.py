@@ -3,6 +3,7 @@ from ast import literal_eval
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
+from odoo.tools import ormcache
 
 DEFAULT_BASE_DOMAIN = "['&', ('partner_share', '=', True), '|', ('is_company', '=', True), ('parent_id', '=', False)]"
 
@@ -70,15 +71,33 @@ class ResCompany(models.Model):
                 )
 
     @api.model
+    @ormcache()
+    def _discipline_company_ids(self):
+        """Return the ids of all companies and of those with discipline on; asked at every customer that is created."""
+        return (
+            tuple(self.sudo().search([]).ids),
+            tuple(self.sudo().search([("discipline_active", "=", True)], order="id").ids),
+        )
+
+    @api.model
+    def _discipline_all(self):
+        """Return every company."""
+        return self.sudo().browse(self._discipline_company_ids()[0])
+
+    @api.model
+    def _discipline_on(self):
+        """Return the companies with discipline on, by id."""
+        return self.sudo().browse(self._discipline_company_ids()[1])
+
+    @api.model
     def _discipline_first(self):
         """Return the first company with discipline on: it judges customers that belong to no company."""
-        companies = self.sudo().search([("discipline_active", "=", True)], order="id", limit=1)
-        return companies or self.sudo().search([], order="id", limit=1)
+        return self._discipline_on()[:1] or self._discipline_all().sorted("id")[:1]
 
     @api.model
     def _discipline_base_domain(self):
         """Return the rule of the customer base over all companies: each company's rule for its own partners."""
-        companies = self.sudo().search([("discipline_active", "=", True)], order="id")
+        companies = self._discipline_on()
         if not companies:
             return Domain.FALSE
         first = self._discipline_first()
@@ -93,7 +112,7 @@ class ResCompany(models.Model):
     def _discipline_base_fields(self):
         """Return the names of the partner's fields on which the base's rules depend (the first of each path)."""
         names = {"active", "parent_id", "is_company", "customer_group_id", "company_id", "partner_share"}
-        for company in self.sudo().search([("discipline_active", "=", True)]):
+        for company in self._discipline_on():
             domain = Domain(literal_eval(company.discipline_base_domain or "[]"))
             names.update(condition.field_expr.split(".")[0] for condition in domain.iter_conditions())
         return names
@@ -101,12 +120,13 @@ class ResCompany(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         companies = super().create(vals_list)
+        self.env.registry.clear_cache()
         self.env["discipline.policy"].sudo()._ensure_default(companies)
         self.env["discipline.customer"].sudo()._reconcile_base(companies.partner_id.ids)
         return companies
 
     def write(self, vals):
         result = super().write(vals)
-        if {"discipline_base_domain", "discipline_active"} & vals.keys():
+        if {"discipline_base_domain", "discipline_active", "active", "sequence"} & vals.keys():
             self.env.registry.clear_cache()
         return result

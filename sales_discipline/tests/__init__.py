@@ -6,6 +6,7 @@ from . import (
     test_redistribution,
     test_redistribution_handover,
     test_refusal,
+    test_sale,
     test_stage_change,
     test_ui,
     test_workbook,

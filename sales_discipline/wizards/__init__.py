@@ -5,4 +5,7 @@ from . import (
     discipline_redistribution_receiver,
     discipline_redistribution_select,
     discipline_workbook,
+    discipline_contact_refusal,
+    discipline_sale_start,
+    discipline_stage_move,
 )
