@@ -7,6 +7,8 @@ def post_init_hook(env):
     env["discipline.customer"]._reconcile_base()
     env["discipline.assignment"]._reconcile(origin="install")
     env["discipline.stage.change"]._backfill()
+    for company in env["res.company"].search([]):
+        env["discipline.revenue"]._reconcile(company)
 
 
 def uninstall_hook(env):

@@ -20,9 +20,10 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
         """
         self.env.flush_all()
         sources = src_partners.sudo().filtered("discipline_id")
+        target = dst_partner.sudo()
+        self.env["discipline.revenue"]._merge_customers(src_partners.ids, target)
         if not sources:
             return
-        target = dst_partner.sudo()
         heir = not target.user_id and sources.filtered("user_id")[:1].user_id
         ids = sources.ids
         self.env.cr.execute(
@@ -37,6 +38,7 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
             SQL("DELETE FROM discipline_compliance WHERE customer_ref = ANY(%s) AND NOT closed", [*ids, target.id])
         )
         self._discipline_repoint(ids, target.id)
+        self.env["discipline.abc.change"]._merge_customers(ids, target)
         target_row = target.discipline_id
         self.env.cr.execute(SQL("UPDATE res_partner SET discipline_id = NULL WHERE id = ANY(%s)", ids))
         self.env.cr.execute(SQL("DELETE FROM discipline_customer WHERE partner_id = ANY(%s)", ids))

@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 
 class DisciplineAbcClass(models.Model):
@@ -21,6 +21,18 @@ class DisciplineAbcClass(models.Model):
     norm_ids = fields.One2many("discipline.norm", "abc_class_id", "Norms")
 
     _name_uniq = models.Constraint("UNIQUE(name)", "There is already a class with this name.")
+
+    @api.model
+    def _bounds(self):
+        """Return the classes in order: (those with purchases, the one without purchases or an empty record).
+
+        :raise UserError: if there is no class with purchases
+        """
+        classes = self.sudo().search([])
+        bought = classes.filtered(lambda row: not row.is_no_purchase)
+        if not bought:
+            raise UserError(self.env._("There is no ABC class for customers with purchases: add one up to 100 %."))
+        return bought, classes - bought
 
     @api.constrains("sequence", "cumulative_share", "is_no_purchase")
     def _check_bounds(self):

@@ -31,6 +31,21 @@ class ResCompany(models.Model):
         help="Which entries of the purchase ledger make revenue; returns are always taken off.",
     )
     discipline_abc_months = fields.Integer("ABC over Months", default=12)
+    discipline_abc_margin = fields.Float(
+        "Margin of Classes",
+        digits=(5, 2),
+        default=0,
+        help="A customer keeps his class while his cumulative share lies within so many percentage points of its "
+        "bounds.",
+    )
+    discipline_abc_grace_months = fields.Integer(
+        "Grace for New Customers",
+        default=0,
+        help="For so many months after his first purchase a customer is not moved to a lower class.",
+    )
+    discipline_abc_approval = fields.Boolean(
+        "Approve ABC Analysis", help="The monthly analysis waits for a Sales administrator to apply it."
+    )
     discipline_date_start = fields.Date(
         "Judged From", help="No period that begins before this day is judged. Empty: the month of the installation."
     )
@@ -66,6 +81,18 @@ class ResCompany(models.Model):
                 raise ValidationError(
                     self.env._(
                         "In the settings of %(company)s, “ABC over Months” and “Contacts per Day” must be 1 or more.",
+                        company=company.name,
+                    )
+                )
+
+    @api.constrains("discipline_abc_margin", "discipline_abc_grace_months")
+    def _check_discipline_abc(self):
+        for company in self:
+            if not 0 <= company.discipline_abc_margin < 50 or company.discipline_abc_grace_months < 0:
+                raise ValidationError(
+                    self.env._(
+                        "In the settings of %(company)s, the margin of classes must be from 0 to less than 50 "
+                        "percentage points, and the grace for new customers 0 months or more.",
                         company=company.name,
                     )
                 )

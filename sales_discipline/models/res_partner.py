@@ -38,6 +38,8 @@ class ResPartner(models.Model):
     discipline_assignment_count = fields.Integer("Assignments", compute="_compute_discipline_assignment_count")
 
     discipline_contact_count = fields.Integer("Contacts", compute="_compute_discipline_contact_count")
+    discipline_revenue_count = fields.Integer("Purchases", compute="_compute_discipline_purchases")
+    discipline_class_change_count = fields.Integer("Changes of Class", compute="_compute_discipline_purchases")
 
     _user_idx = models.Index("(user_id) WHERE user_id IS NOT NULL")
 
@@ -54,6 +56,14 @@ class ResPartner(models.Model):
         )
         for partner in self:
             partner.discipline_assignment_count = counts.get(partner, 0)
+
+    def _compute_discipline_purchases(self):
+        domain = [("partner_id", "in", self.ids), ("voided_at", "=", False)]
+        purchases = dict(self.env["discipline.revenue"]._read_group(domain, ["partner_id"], ["__count"]))
+        changes = dict(self.env["discipline.abc.change"]._read_group(domain, ["partner_id"], ["__count"]))
+        for partner in self:
+            partner.discipline_revenue_count = purchases.get(partner, 0)
+            partner.discipline_class_change_count = changes.get(partner, 0)
 
     @api.constrains("customer_group_id")
     def _check_customer_group_id(self):
@@ -111,6 +121,8 @@ class ResPartner(models.Model):
         looked_at = self.ids
         if triggers - {"user_id"}:
             self.env["discipline.customer"]._reconcile_base(looked_at)
+        if triggers & {"customer_group_id", "parent_id", "is_company"}:
+            self.env["discipline.revenue"]._follow_buyers(looked_at)
         changed = self.env["discipline.assignment"]._sync(looked_at)
         if changed:
             self._discipline_employees_follow({pid: before.get(pid) for pid in changed if before.get(pid)})
@@ -245,4 +257,18 @@ class ResPartner(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_assignment_action")
         action["domain"] = [("customer_ref", "in", self._discipline_customer().ids)]
         action["context"] = {}
+        return action
+
+    def action_discipline_purchases(self):
+        """Open the customer's purchases by month."""
+        return self._discipline_history("sales_discipline.discipline_revenue_action")
+
+    def action_discipline_class_changes(self):
+        """Open the customer's history of classes."""
+        return self._discipline_history("sales_discipline.discipline_abc_change_action")
+
+    def _discipline_history(self, xml_id):
+        action = self.env["ir.actions.act_window"]._for_xml_id(xml_id)
+        action["domain"] = [("partner_id", "in", self._discipline_customer().ids)]
+        action["context"] = {"search_default_valid": 1}
         return action

@@ -1,5 +1,6 @@
 from . import (
     test_contact,
+    test_abc,
     test_customer_base,
     test_funnel,
     test_lead_sequences,
@@ -7,6 +8,7 @@ from . import (
     test_redistribution_handover,
     test_refusal,
     test_sale,
+    test_revenue,
     test_stage_change,
     test_ui,
     test_workbook,
