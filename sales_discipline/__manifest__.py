@@ -26,6 +26,7 @@
         "views/discipline_absence_views.xml",
         "views/discipline_assignment_views.xml",
         "views/discipline_compliance_views.xml",
+        "views/discipline_my_day_views.xml",
         "views/discipline_contact_views.xml",
         "views/discipline_channel_views.xml",
         "wizards/discipline_contact_log_views.xml",

@@ -18,6 +18,8 @@ from . import (
     discipline_outcome,
     mail_activity_type,
     discipline_contact,
+    discipline_planning,
+    discipline_my_day,
     mail_activity,
     calendar_event,
     discipline_norm,

@@ -12,6 +12,10 @@ LOOK_BACK = 40
 class MailActivity(models.Model):
     _inherit = "mail.activity"
 
+    discipline_settled = fields.Boolean(
+        readonly=True, copy=False, help="Its contact was logged in another way: finishing it logs no second one."
+    )
+
     def _action_done(self, feedback=False, attachment_ids=None):
         # the feedback is written after the activity is archived: the log needs it at that moment
         activities = self.with_context(discipline_feedback=feedback)
@@ -74,8 +78,11 @@ class MailActivity(models.Model):
 
     def _discipline_log(self):
         """Log these finished activities as contacts, in one go; those without a customer behind them are left out."""
+        activities = self.filtered(lambda row: not row.discipline_settled)
+        if activities != self:
+            return activities._discipline_log()
         if not self:
-            return
+            return None
         customers = self._discipline_customers()
         people = self._discipline_people()
         rows = [
@@ -85,6 +92,7 @@ class MailActivity(models.Model):
         ]
         if rows:
             self.env["discipline.contact"].with_user(self.env.user).sudo()._log(rows)
+        return None
 
     def _discipline_people(self):
         """Return {activity id: res.partner} of whom each was planned with: the customer or one of his people."""
@@ -140,6 +148,37 @@ class MailActivity(models.Model):
         parts = [self.summary or "", html2plaintext(self.note or "")]
         return "\n".join(part.strip() for part in parts if part.strip())
 
+    @api.model
+    def _discipline_finish_planned(self, customers, doer, note):
+        """Finish the contacts that ``doer`` had planned with these customers up to today: he has just made them.
+
+        :param customers: res.partner
+        :param doer: res.users
+        :param str note: what was said; it becomes the feedback
+        """
+        people = self.env["res.partner"].sudo().search([("commercial_partner_id", "in", customers.ids)])
+        members = self.env["res.partner"].sudo().search([("customer_group_id", "in", customers.ids)])
+        people |= self.env["res.partner"].sudo().search([("commercial_partner_id", "in", members.ids)])
+        leads = self.env["crm.lead"].sudo().search([("partner_id", "in", people.ids)])
+        activities = self.search(
+            [
+                ("user_id", "=", doer.id),
+                ("date_deadline", "<=", self.env["discipline.calendar"]._today()),
+                ("activity_type_id.discipline_channel_id", "!=", False),
+                ("calendar_event_id", "=", False),
+                "|",
+                "&",
+                ("res_model", "=", "res.partner"),
+                ("res_id", "in", people.ids),
+                "&",
+                ("res_model", "=", "crm.lead"),
+                ("res_id", "in", leads.ids),
+            ]
+        )
+        if activities:
+            activities.sudo().write({"discipline_settled": True})
+            activities.action_feedback(feedback=note or False)
+
     def _discipline_reopen(self):
         """Void the contacts of activities that are open again; doing them again logs a new one."""
         if self:
@@ -149,10 +188,11 @@ class MailActivity(models.Model):
                 .search([("activity_id", "in", self.ids), ("source", "=", "activity"), ("voided_at", "=", False)])
             )
             contacts._supersede(self.env._("The activity was opened again."))
+            self.sudo().filtered("discipline_settled").write({"discipline_settled": False})
 
     @api.model
     def _discipline_reconcile(self, company):
-        """Log activities that were finished past the ORM in the last weeks; only those since the first judged day."""
+        """Log activities of the last weeks that were finished past the ORM; only those since the first judged day."""
         since = fields.Datetime.now() - timedelta(days=LOOK_BACK)
         start = company.discipline_date_start
         if start:
@@ -164,8 +204,9 @@ class MailActivity(models.Model):
                 SELECT a.id, a.write_uid, a.write_date
                   FROM mail_activity a
                   JOIN mail_activity_type t ON t.id = a.activity_type_id AND t.discipline_channel_id IS NOT NULL
-                 WHERE a.active IS NOT TRUE AND a.write_date >= %s
-                   AND NOT EXISTS (SELECT FROM discipline_contact c WHERE c.activity_id = a.id AND c.superseded IS NOT TRUE)
+                 WHERE a.active IS NOT TRUE AND a.write_date >= %s AND a.discipline_settled IS NOT TRUE
+                   AND NOT EXISTS (SELECT FROM discipline_contact c
+                                    WHERE c.activity_id = a.id AND c.superseded IS NOT TRUE)
                    AND NOT EXISTS (SELECT FROM discipline_contact c
                                     WHERE c.event_id = a.calendar_event_id AND c.superseded IS NOT TRUE)
               ORDER BY a.id

@@ -4,6 +4,7 @@ from . import (
     test_customer_base,
     test_funnel,
     test_lead_sequences,
+    test_my_day,
     test_redistribution,
     test_redistribution_handover,
     test_refusal,

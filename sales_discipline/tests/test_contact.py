@@ -225,6 +225,14 @@ class TestContactLog(DisciplineCommon):
         self.assertIn("Not counted: too soon after the last contact", told["params"]["message"])
         self.assertFalse(dialog.partner_ids - self.customer)
 
+    def test_logging_by_hand_finishes_the_call_that_was_planned_and_is_one_contact(self):
+        activity = self._activity(self.customer, date_deadline=date(2025, 3, 7))
+        later = self._activity(self.customer, date_deadline=date(2025, 3, 21))
+        self._dialog(self.anna, self.customer, note="Called", next_date=False)
+        self.assertEqual((activity.active, activity.feedback, later.active), (False, "Called", True))
+        self.Contact._reconcile_feeders(self.company)
+        self.assertEqual(len(self._contacts()), 1)
+
     def test_the_preview_names_the_rule_that_the_log_will_apply(self):
         email = self.env.ref("sales_discipline.discipline_channel_email")
         no_answer = self.env.ref("sales_discipline.discipline_outcome_no_answer")

@@ -38,7 +38,14 @@ class DisciplineContactLog(models.TransientModel):
     date = fields.Datetime("When", default=fields.Datetime.now, required=True)
     duration = fields.Float("Duration, Minutes")
     note = fields.Text()
-    next_date = fields.Date("Next Contact on", help="An activity is planned for the responsible manager.")
+    next_date = fields.Date(
+        "Next Contact on",
+        compute="_compute_next_date",
+        store=True,
+        readonly=False,
+        precompute=True,
+        help="The least-loaded working day of the customer's next window; an activity is planned for the manager.",
+    )
     next_type_id = fields.Many2one(
         "mail.activity.type",
         "By",
@@ -48,6 +55,8 @@ class DisciplineContactLog(models.TransientModel):
         ),
     )
     next_summary = fields.Char("Next Step")
+    next_hint = fields.Char(compute="_compute_next_hint")
+    no_next_reason = fields.Char("Why None", help="Why no further contact is planned.")
     preview = fields.Char(compute="_compute_preview")
     preview_counts = fields.Boolean(compute="_compute_preview")
     standing = fields.Char(compute="_compute_standing", string="This Period")
@@ -125,6 +134,31 @@ class DisciplineContactLog(models.TransientModel):
             )
 
     @api.depends("partner_ids")
+    def _compute_next_date(self):
+        for dialog in self:
+            dialog.next_date = dialog.next_date or dialog._suggestion()[0]
+
+    def _suggestion(self):
+        """Return (day, contacts planned that day, capacity) for the next contact; no day for several customers."""
+        customer = self.partner_ids._origin
+        if len(customer) != 1:
+            return None, 0, 0
+        return self.env["discipline.planning"]._suggest(customer._discipline_customer())
+
+    @api.depends("partner_ids", "next_date")
+    @api.depends_context("lang")
+    def _compute_next_hint(self):
+        for dialog in self:
+            day, planned, capacity = dialog._suggestion()
+            dialog.next_hint = False
+            if day and day == dialog.next_date:
+                dialog.next_hint = self.env._(
+                    "Proposed: %(planned)s of %(capacity)s contacts planned that day.",
+                    planned=planned,
+                    capacity=capacity,
+                )
+
+    @api.depends("partner_ids")
     @api.depends_context("lang")
     def _compute_standing(self):
         for dialog in self:
@@ -168,12 +202,17 @@ class DisciplineContactLog(models.TransientModel):
                 ]
             )
         )
+        self.env["mail.activity"]._discipline_finish_planned(contacts.partner_id, self.user_id, self.note)
         self._plan_next()
         return self._tell(contacts)
 
     def _plan_next(self):
         """Plan the next contact as an activity of the responsible manager."""
         if not self.next_date:
+            for customer in self.partner_ids._discipline_customer() if self.no_next_reason else ():
+                customer.message_post(
+                    body=self.env._("No further contact is planned: %(reason)s", reason=self.no_next_reason)
+                )
             return
         if not self.next_type_id:
             raise UserError(self.env._("Choose how the next contact will be made."))

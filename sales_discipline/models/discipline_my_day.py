@@ -1,0 +1,315 @@
+"""What the screen “My Day” shows and does: everything in a constant number of statements."""
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
+from odoo.tools.misc import format_date
+
+#: contacts shown at once; the rest stands behind the number
+SHOWN = 60
+#: working days before the end of a period in which a missing contact puts a customer at risk
+RISK_DAYS = 7
+
+
+class DisciplineMyDay(models.AbstractModel):
+    _name = "discipline.my.day"
+    _description = "My Day"
+
+    @api.model
+    @api.readonly
+    def get_day(self):
+        """Return the day of the person who asks.
+
+        :return: dict with ``today``, ``rows`` (contacts to make, in order of what is at stake), ``total`` (how many
+            there are), ``progress`` ({done, planned} contacts of the day), ``norms`` (per class: customers, goal,
+            attained), ``risk`` (customers about to be lost), ``options`` (channels, outcomes)
+        """
+        company = self.env.company
+        Calendar = self.env["discipline.calendar"]
+        today = Calendar._today(company)
+        rows = self._rows(today)
+        done = self._done_today(today)
+        shown = rows[:SHOWN]
+        self._dress(shown, today)
+        return {
+            "today": format_date(self.env, today, date_format="EEEE, d MMMM"),
+            "rows": shown,
+            "total": len(rows),
+            "progress": {"done": done, "planned": done + len(rows)},
+            "norms": self._norms(),
+            "risk": self._risk(today),
+            "options": self._options(),
+        }
+
+    def _rows(self, today):
+        """Return the customers to contact: behind, due today, planned for today or overdue; what is at stake first.
+
+        The order: overdue before due, then by class, then by how long it is overdue.
+        """
+        self.env["discipline.customer"].flush_model()
+        rows = self.env.execute_query_dict(
+            SQL(
+                """
+                SELECT c.id, c.partner_id, c.state, c.goal, c.attained, c.due_next, c.next_contact_date,
+                       c.last_contact_date, k.name AS class_name, COALESCE(k.sequence, 99) AS class_order,
+                       c.due_next < %(today)s AS overdue
+                  FROM discipline_customer c
+             LEFT JOIN discipline_abc_class k ON k.id = c.abc_class_id
+                 WHERE c.user_id = %(user)s AND c.in_base
+                   AND (c.due_next <= %(today)s OR c.next_contact_date <= %(today)s)
+              ORDER BY (c.due_next < %(today)s) DESC NULLS LAST, class_order, c.due_next NULLS LAST,
+                       c.next_contact_date NULLS LAST, c.id
+                """,
+                today=today,
+                user=self.env.uid,
+            )
+        )
+        lang = self.env.lang or "en_US"
+        for row in rows:
+            name = row["class_name"] or {}
+            row["class_name"] = name.get(lang) or name.get("en_US") or ""
+            row["overdue"] = bool(row["overdue"])
+        return rows
+
+    def _dress(self, rows, today):
+        """Give each row its customer's name and phone, why it is here, the last talk and the open deals."""
+        ids = [row["partner_id"] for row in rows]
+        partners = {partner.id: partner for partner in self.env["res.partner"].browse(ids)}
+        talks = self._talks(ids)
+        deals = self._deals(ids)
+        for row in rows:
+            partner = partners[row["partner_id"]]
+            count, amount = deals.get(partner.id, (0, 0))
+            row.update(
+                name=partner.name or "",
+                phone=partner.phone or "",
+                why=self._why(row, today),
+                talk=talks.get(partner.id, ""),
+                deals=count,
+                amount=amount,
+                due_next=format_date(self.env, row["due_next"]) if row["due_next"] else "",
+            )
+            for name in ("next_contact_date", "last_contact_date"):
+                row[name] = format_date(self.env, row[name]) if row[name] else ""
+
+    def _why(self, row, today):
+        """Return why a customer stands in the list, in the reader's language."""
+        if row["due_next"] and row["due_next"] < today:
+            return self.env._(
+                "Overdue since %(day)s: %(attained)s of %(goal)s contacts",
+                day=format_date(self.env, row["due_next"]),
+                attained=row["attained"],
+                goal=row["goal"],
+            )
+        if row["due_next"] == today:
+            return self.env._(
+                "Due today: %(attained)s of %(goal)s contacts", attained=row["attained"], goal=row["goal"]
+            )
+        if row["next_contact_date"] < today:
+            return self.env._("Planned for %(day)s", day=format_date(self.env, row["next_contact_date"]))
+        return self.env._("Planned for today")
+
+    def _talks(self, ids):
+        """Return {customer id: the last talk with a note} that the reader may see."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT DISTINCT ON (c.partner_id) c.partner_id, c.day, left(c.note, 240)
+                  FROM discipline_contact c
+                 WHERE c.partner_id = ANY(%s) AND c.voided_at IS NULL AND c.note IS NOT NULL
+              ORDER BY c.partner_id, c.date DESC, c.id DESC
+                """,
+                ids,
+            )
+        )
+        return {partner: f"{format_date(self.env, day)}: {note}" for partner, day, note in rows}
+
+    def _deals(self, ids):
+        """Return {customer id: (number, sum)} of the open deals."""
+        groups = self.env["crm.lead"]._read_group(
+            [
+                ("type", "=", "opportunity"),
+                ("won_status", "=", "pending"),
+                ("partner_id.commercial_partner_id", "in", ids),
+            ],
+            ["partner_id"],
+            ["__count", "expected_revenue:sum"],
+        )
+        found = {}
+        for partner, count, amount in groups:
+            had = found.get(partner.commercial_partner_id.id, (0, 0))
+            found[partner.commercial_partner_id.id] = (had[0] + count, had[1] + amount)
+        return found
+
+    def _done_today(self, today):
+        return self.env["discipline.contact"].search_count(
+            [("user_id", "=", self.env.uid), ("day", "=", today), ("voided_at", "=", False)]
+        )
+
+    def _norms(self):
+        """Return the running norms of the person's customers per class."""
+        groups = self.env["discipline.customer"]._read_group(
+            [("user_id", "=", self.env.uid), ("in_base", "=", True)],
+            ["abc_class_id"],
+            ["__count", "goal:sum", "attained:sum"],
+            order="abc_class_id",
+        )
+        return [
+            {
+                "class_name": abc_class.name or "–",
+                "class_id": abc_class.id,
+                "customers": count,
+                "goal": goal,
+                "attained": attained,
+                "percent": round(100 * attained / goal) if goal else None,
+            }
+            for abc_class, count, goal, attained in groups
+        ]
+
+    def _risk(self, today):
+        """Return the customers that the running period will cost if nothing happens, with what keeps them.
+
+        The same list for the manager and his supervisor: a goal not attained and few working days left.
+        """
+        Calendar = self.env["discipline.calendar"]
+        company = self.env.company
+        periods = self.env["discipline.period"].search(
+            [("company_id", "=", company.id), ("date_start", "<=", today), ("date_end", ">=", today)]
+        )
+        found = []
+        for period in periods:
+            left = len([day for day in Calendar._working_days(company, today, period.date_end) if day >= today])
+            if left > RISK_DAYS:
+                continue
+            rows = self.env["discipline.compliance"].search(
+                [
+                    ("period_id", "=", period.id),
+                    ("user_id", "=", self.env.uid),
+                    ("state", "in", ("behind", "on_track")),
+                    ("partner_id.user_id", "=", self.env.uid),
+                ],
+                order="abc_class_id, due_next, id",
+                limit=SHOWN,
+            )
+            found += [
+                {
+                    "partner_id": row.partner_id.id,
+                    "name": row.partner_id.name,
+                    "class_name": row.abc_class_id.name or "",
+                    "left": left,
+                    "needed": row.goal - row.attained,
+                    "keeps": self.env._(
+                        "%(needed)s more counted contact(s) by %(day)s",
+                        needed=row.goal - row.attained,
+                        day=format_date(self.env, period.date_end),
+                    ),
+                }
+                for row in rows
+            ]
+        return found
+
+    def _options(self):
+        return {
+            "channels": self.env["discipline.channel"].search_read([], ["name"]),
+            "outcomes": self.env["discipline.outcome"].search_read([("is_refusal", "=", False)], ["name"]),
+        }
+
+    # ------------------------------------------------------------------
+    # What a line can do
+    # ------------------------------------------------------------------
+
+    @api.model
+    @api.readonly
+    def get_log_defaults(self, partner_id):
+        """Return what the small form proposes: channel, outcome, and the day of the next contact.
+
+        :param int partner_id: id of the customer
+        """
+        customer = self.env["res.partner"].browse(partner_id)._discipline_customer()
+        day, _planned, _capacity = self.env["discipline.planning"]._suggest(customer)
+        channel = self.env["discipline.channel"].search([], limit=1)
+        return {
+            "channel_id": channel.id,
+            "outcome_id": channel.outcome_id.id,
+            "next_date": fields.Date.to_string(day) if day else "",
+        }
+
+    @api.model
+    def log(self, partner_id, values):
+        """Log a contact from the list, as the dialog does.
+
+        :param int partner_id: id of the customer
+        :param dict values: ``channel_id``, ``outcome_id``, ``note``, ``next_date`` (ISO date or empty)
+        :return: {``message``, ``counted``}
+        """
+        dialog = self.env["discipline.contact.log"].create(
+            {
+                "partner_ids": [fields.Command.set([partner_id])],
+                "channel_id": values.get("channel_id"),
+                "outcome_id": values.get("outcome_id"),
+                "note": values.get("note"),
+                "next_date": values.get("next_date") or False,
+                "no_next_reason": values.get("no_next_reason") or False,
+            }
+        )
+        told = dialog.action_log()["params"]
+        return {"message": told["message"], "counted": told["type"] == "success"}
+
+    @api.model
+    def postpone(self, partner_id, days=1):
+        """Move the planned contact with a customer by working days from today; plan one where there is none.
+
+        :param int partner_id: id of the customer
+        :param int days: working days from today
+        :return: the new day, in the reader's format
+        """
+        customer = self.env["res.partner"].browse(partner_id)._discipline_customer()
+        row = customer.discipline_id
+        if row.user_id != self.env.user and not self.env.user._discipline_is_supervisor():
+            raise AccessError(self.env._("%(customer)s is not your customer.", customer=customer.display_name))
+        if not 1 <= days <= 60:
+            raise UserError(self.env._("A contact is postponed by 1 to 60 working days."))
+        company = row.company_id or self.env.company
+        Calendar = self.env["discipline.calendar"]
+        day = Calendar._add_working_days(company, Calendar._today(company), days)
+        activity = self._open_activity(customer)
+        if activity:
+            activity.date_deadline = day
+        else:
+            types = self.env["mail.activity.type"].search(
+                [("discipline_channel_id", "!=", False), ("res_model", "in", (False, "res.partner"))], limit=1
+            )
+            customer.activity_schedule(
+                activity_type_id=types.id, date_deadline=day, user_id=self.env.uid, automated=False
+            )
+        return format_date(self.env, day)
+
+    def _open_activity(self, customer):
+        """Return the earliest open contact activity of the person on a customer or his people."""
+        people = self.env["res.partner"].search([("commercial_partner_id", "=", customer.id)])
+        return self.env["mail.activity"].search(
+            [
+                ("res_model", "=", "res.partner"),
+                ("res_id", "in", people.ids),
+                ("user_id", "=", self.env.uid),
+                ("activity_type_id.discipline_channel_id", "!=", False),
+            ],
+            order="date_deadline, id",
+            limit=1,
+        )
+
+    @api.model
+    def action_sale(self, partner_id):
+        """Return the action that starts a sale, or shows the customer's open deals where there are some."""
+        customer = self.env["res.partner"].browse(partner_id)
+        action = self.env["ir.actions.act_window"]._for_xml_id("crm.crm_lead_action_pipeline")
+        domain = [
+            ("type", "=", "opportunity"),
+            ("won_status", "=", "pending"),
+            ("partner_id.commercial_partner_id", "=", customer.commercial_partner_id.id),
+        ]
+        context = {"default_partner_id": customer.id, "default_type": "opportunity", "default_user_id": self.env.uid}
+        if self.env["crm.lead"].search_count(domain, limit=1):
+            return {**action, "domain": domain, "context": context, "view_mode": "list,form", "views": [
+                (False, "list"), (False, "form")]}  # fmt: skip
+        return {**action, "view_mode": "form", "views": [(False, "form")], "context": context}

@@ -1,0 +1,150 @@
+"""My Day: what stands in it, in which order, and what a line can do; the day of the next contact."""
+
+from datetime import date, datetime
+
+from freezegun import freeze_time
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import HttpCase, new_test_user, tagged
+
+from .common import DisciplineCommon
+
+
+@tagged("post_install", "-at_install")
+@freeze_time(datetime(2025, 3, 19, 9, 0))
+class TestMyDay(DisciplineCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.slow = cls._customer("Slow C", cls.anna, cls.class_c)
+        cls.late_a = cls._customer("Late A", cls.anna, cls.class_a, phone="+7 495 000-00-01")
+        cls.late_b = cls._customer("Late B", cls.anna, cls.class_b)
+        cls.foreign = cls._customer("Foreign", cls.boris, cls.class_a)
+        cls.env["discipline.compliance"]._evaluate_customers((cls.slow | cls.late_a | cls.late_b | cls.foreign).ids)
+
+    def _day(self, user=None):
+        return self.env["discipline.my.day"].with_user(user or self.anna).get_day()
+
+    def test_the_overdue_come_first_by_class_and_others_customers_do_not_come_at_all(self):
+        day = self._day()
+        self.assertEqual([row["name"] for row in day["rows"]], ["Late A", "Late B"])
+        self.assertTrue(all(row["overdue"] for row in day["rows"]))
+        self.assertIn("0 of 4 contacts", day["rows"][0]["why"])
+        norms = {row["class_name"]: (row["customers"], row["goal"], row["attained"]) for row in day["norms"]}
+        self.assertEqual(norms, {"A": (1, 4, 0), "B": (1, 2, 0), "C": (1, 1, 0)})
+
+    def test_logging_from_the_list_counts_plans_the_next_and_moves_the_progress(self):
+        service = self.env["discipline.my.day"].with_user(self.anna)
+        defaults = service.get_log_defaults(self.late_b.id)
+        self.assertEqual(defaults["channel_id"], self.call.id)
+        told = service.log(self.late_b.id, {**defaults, "note": "Agreed"})
+        self.assertTrue(told["counted"])
+        day = self._day()
+        self.assertEqual([row["name"] for row in day["rows"]], ["Late A"])
+        self.assertEqual(day["progress"], {"done": 1, "planned": 2})
+        self.assertEqual(
+            self.late_b.discipline_id.next_contact_date.isoformat(), defaults["next_date"], "the next one is planned"
+        )
+
+    def test_in_the_last_days_the_customers_about_to_be_lost_are_named_with_what_keeps_them(self):
+        self.assertFalse(self._day()["risk"])
+        with freeze_time(datetime(2025, 3, 26, 9, 0)):
+            risk = self._day()["risk"]
+        self.assertEqual([row["name"] for row in risk], ["Late A", "Late B", "Slow C"])
+        self.assertEqual((risk[0]["left"], risk[0]["needed"]), (4, 4))
+
+    def test_postponing_plans_or_moves_one_activity_and_refuses_a_strangers_customer(self):
+        service = self.env["discipline.my.day"].with_user(self.anna)
+        service.postpone(self.late_a.id)
+        self.assertEqual(self.late_a.discipline_id.next_contact_date, date(2025, 3, 20))
+        service.postpone(self.late_a.id, 3)
+        self.assertEqual(self.late_a.discipline_id.next_contact_date, date(2025, 3, 24))
+        self.assertEqual(len(self.late_a.activity_ids), 1)
+        with self.assertRaisesRegex(AccessError, "not your customer"):
+            service.postpone(self.foreign.id)
+        with self.assertRaisesRegex(UserError, "1 to 60"):
+            service.postpone(self.late_a.id, 0)
+
+    def test_a_line_shows_the_last_talk_and_the_open_deals(self):
+        self._log(self.late_a, self.anna, datetime(2025, 3, 3, 9), note="Promised a price list")
+        self.env["crm.lead"].create(
+            {
+                "name": "Deal",
+                "type": "opportunity",
+                "partner_id": self.late_a.id,
+                "expected_revenue": 100,
+                "user_id": self.anna.id,
+            }
+        )
+        row = self._day()["rows"][0]
+        self.assertEqual((row["name"], row["deals"], row["amount"]), ("Late A", 1, 100))
+        self.assertIn("Promised a price list", row["talk"])
+
+    def test_the_day_takes_as_many_queries_for_many_customers_as_for_few(self):
+        def queries():
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self._day()
+            return self.env.cr.sql_log_count - before
+
+        queries()
+        few = queries()
+        more = [self._customer(f"More {i}", self.anna, self.class_a) for i in range(40)]
+        self.env["discipline.compliance"]._evaluate_customers([customer.id for customer in more])
+        self.assertLessEqual(queries(), few)
+
+    def test_the_next_contact_is_proposed_on_the_least_loaded_day_of_the_next_window(self):
+        planning = self.env["discipline.planning"]
+        # class B, 21 working days: window 1 to 14 March, window 2 to 31 March
+        day, planned, _capacity = planning._suggest(self.late_b)
+        self.assertEqual((day, planned), (date(2025, 3, 20), 0))
+        for partner in (self.late_a, self.slow):
+            partner.activity_schedule(
+                "mail.mail_activity_data_call", date_deadline=date(2025, 3, 20), user_id=self.anna.id
+            )
+        self.assertEqual(planning._suggest(self.late_b)[0], date(2025, 3, 21))
+        self.env["discipline.absence"].create(
+            {"user_id": self.anna.id, "date_from": "2025-03-21", "date_to": "2025-03-25"}
+        ).sudo().write({"approved": True})
+        self.assertEqual(planning._suggest(self.late_b)[0], date(2025, 3, 26))
+
+    def test_after_the_last_contact_of_the_month_the_next_is_proposed_in_the_next_one(self):
+        day, _planned, _capacity = self.env["discipline.planning"]._suggest(self.slow)
+        self.assertEqual(day, date(2025, 4, 1))
+
+
+@tagged("post_install", "-at_install")
+class TestMyDayInTheBrowser(HttpCase):
+    def test_a_manager_logs_a_contact_with_the_keyboard_alone(self):
+        anna = new_test_user(self.env, "sd_day", groups="base.group_user,sales_team.group_sale_salesman", tz="UTC")
+        customer = self.env["res.partner"].create({"name": "Keyboard Ltd", "is_company": True, "user_id": anna.id})
+        customer.activity_schedule("mail.mail_activity_data_call", user_id=anna.id)
+        self.browser_js(
+            "/odoo/discipline-my-day",
+            """
+            const until = async (find) => {
+                for (let i = 0; i < 200; i++) {
+                    const found = find();
+                    if (found) return found;
+                    await new Promise((done) => setTimeout(done, 50));
+                }
+                throw new Error("not found: " + find);
+            };
+            const press = (el, key) => el.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+            (async () => {
+                const row = await until(() => document.querySelector('.o_my_day [data-row="0"]'));
+                row.focus();
+                press(row, "l");
+                const note = await until(() => document.querySelector(".o_my_day_form input[type=text]"));
+                note.value = "They will call back";
+                note.dispatchEvent(new Event("input", { bubbles: true }));
+                press(note, "Enter");
+                await until(() => document.querySelector(".o_my_day_empty"));
+                console.log("test successful");
+            })().catch((error) => console.error(error.message));
+            """,
+            "odoo.isReady === true",
+            login=anna.login,
+        )
+        contact = self.env["discipline.contact"].search([("partner_id", "=", customer.id)])
+        self.assertEqual((contact.note, contact.user_id), ("They will call back", anna))
