@@ -65,7 +65,7 @@
             "sales_discipline/static/src/**/*",
         ],
     },
-    "demo": [],
+    "demo": ["demo/discipline_demo.xml"],
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
     "application": True,

@@ -49,4 +49,5 @@ from . import (
     discipline_job,
     discipline_nightly,
     res_config_settings,
+    discipline_demo,
 )
