@@ -80,12 +80,14 @@ def install():
         return own
     if (ODOO_PREFIX / "version").exists():
         return packages_folder()
-    need_space(2500)
+    fresh = HOME / "odoo.new"
+    # what an interrupted attempt left takes the place that this one needs
+    shutil.rmtree(fresh, ignore_errors=True)
+    # Odoo, its packages and a database; what is downloaded already is not needed again
+    need_space(2500 - sum(path.stat().st_size for path in DOWNLOADS.glob("*.deb")) // 2**20)
     apt = _Apt()
     deb = _fetch(apt)
     with step("Odoo 19: unpacking"):
-        fresh = HOME / "odoo.new"
-        shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         for package in [deb, *_companions()]:
             run(["dpkg-deb", "-x", package, fresh], log="unpack", doing=f"unpack {package.name}")
