@@ -57,6 +57,7 @@ def run(command, *, log, doing, env=None, cwd=None, stdin=None, percent=None):
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     path = LOGS / f"{log}.log"
+    before = path.stat().st_size if path.exists() else 0
     with path.open("ab") as output:
         process = subprocess.Popen(
             [str(part) for part in command],
@@ -77,10 +78,11 @@ def run(command, *, log, doing, env=None, cwd=None, stdin=None, percent=None):
             process.wait()
             raise
     if process.returncode:
-        lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+        said = path.read_bytes()[before:].decode(errors="replace")
+        lines = [line for line in said.splitlines() if line.strip()]
         last = lines[-1] if lines else "no output"
         # on a full disk the program's own words may be lost, too
-        if "No space left on device" in "\n".join(lines[-20:]) or shutil.disk_usage(HOME).free < 2**20:
+        if "No space left on device" in said or shutil.disk_usage(HOME).free < 2**20:
             raise Trouble(
                 f"The disk is full while trying to {doing}: free some space, then run the same command again."
             )
