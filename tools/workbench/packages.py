@@ -49,7 +49,7 @@ def _environment(venv, lock, what):
     if ready(venv, lock):
         return
     usable = _usable(venv)
-    need_space(1500 if venv == VENV else 400)
+    need_space(1000 if venv == VENV else 400)
     count = len(lock.read_text().splitlines())
     with step(f"{what}: installing {count} pinned packages"):
         if usable:
