@@ -82,7 +82,7 @@ def base_template(env, modules=None, prefix="tpl", assets=True):
     name = f"{prefix}_" + _hash("\n".join(parts))
     with alone(f"template-{prefix}"):
         if not postgres.exists(env, name):
-            need_space(700)
+            need_space(400)
             with step(f"Template database: Odoo's {modules} with Russian"):
                 _build(env, name, lambda fresh: odoo(
                     env, configuration(), fresh, "server", "-i", modules, "--skip-auto-install",
@@ -97,7 +97,7 @@ def addon_template(env):
     name = f"{base}_{_hash(''.join(fingerprint(ROOT / addon) for addon in addons()))}"
     with alone("template-addons"):
         if not postgres.exists(env, name):
-            need_space(300)
+            need_space(200)
             for old in postgres.query(env, "select datname from pg_database").splitlines():
                 if old.startswith(f"{base}_"):
                     postgres.drop(env, old)

@@ -91,7 +91,7 @@ def _stamp():
 
 def _create(env, config):
     """Make the demonstration under another name first: an interrupted one is never taken for a ready one."""
-    need_space(1000)
+    need_space(600)
     base = databases.base_template(env, modules="crm", prefix="base", assets=False)
     fresh = f"{DEMO_DATABASE}_new"
     databases.copy(env, base, fresh)
