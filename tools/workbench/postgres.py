@@ -84,7 +84,7 @@ def start(cluster):
         if reached.returncode:
             raise Trouble(
                 f"The PostgreSQL server at PGHOST={env['PGHOST']} cannot be used: "
-                f"{reached.stderr.decode().strip().splitlines()[-1]}. Mend it, or leave PGHOST out."
+                f"{' '.join(reached.stderr.decode().split())} Mend that, or leave PGHOST out."
             )
         return env
     data = HOME / f"pg-{cluster}/data"
