@@ -80,7 +80,10 @@ def ours(model):
     known = env["ir.model.data"].search([("module", "=", "sales_discipline"), ("model", "=", model)])
     return env[model].browse(known.mapped("res_id"))
 for kind in ours("mail.activity.type"):
-    partner.activity_schedule(activity_type_id=kind.id, summary=kind.name, user_id=anna.id)
+    record = env["crm.lead"].search([], limit=1) if kind.res_model == "crm.lead" else partner
+    record.activity_schedule(activity_type_id=kind.id, summary=kind.name, user_id=anna.id)
+# scheduled actions have a connection of their own
+env.cr.commit()
 for cron in ours("ir.cron"):
     cron.method_direct_trigger()
 """

@@ -36,10 +36,11 @@ class Database:
 
         :return: what it printed
         :raise AssertionError: if it failed or logged an error or a warning
+        :raise subprocess.TimeoutExpired: after five minutes
         """
         line = [*shlex.split(os.environ["WORKBENCH_ODOO"]), command, "-c", os.environ["WORKBENCH_CONFIG"]]
         line += ["-d", self.name, *arguments, "--no-http", "--log-level=warn"]
-        done = subprocess.run(line, input=stdin, capture_output=True, text=True, check=False)
+        done = subprocess.run(line, input=stdin, capture_output=True, text=True, check=False, timeout=300)
         said = [text for text in done.stderr.splitlines() if "security risk" not in text]
         assert done.returncode == 0 and not said, "\n".join([shlex.join(line), *said[-60:]])
         return done.stdout
