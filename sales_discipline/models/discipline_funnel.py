@@ -11,6 +11,8 @@ from ..engine import statistics
 #: days of age by which open deals are told apart
 AGES = (30, 60, 90)
 ENDS = ("won", "lost", "open", "removed")
+#: columns of the history whose last value says how a deal is
+PRESENT = ("status", "amount", "manager_ref", "team_ref", "company_id", "customer_ref", "stage_to_ref")
 #: a share of fewer deals is shown in grey
 SMALL = 10
 
@@ -77,16 +79,20 @@ class DisciplineFunnel(models.AbstractModel):
 
     @api.model
     def _sql_candidates(self, filters):
-        """Return the opportunities that may have entered in the period, cheaply: their first row is one of two kinds.
+        """Return the condition of opportunities that may have entered in the period: their first row is of two kinds.
 
         Whatever is outside the period is not even read.
         """
+        if not filters.get("date_from") and not filters.get("date_to"):
+            return SQL("TRUE")
         where = [SQL("c.kind IN ('create', 'convert')"), self._sql_fact_where(filters)]
         if filters.get("date_from"):
             where.append(SQL("c.day >= %s", filters["date_from"]))
         if filters.get("date_to"):
             where.append(SQL("c.day <= %s", filters["date_to"]))
-        return SQL("SELECT DISTINCT c.lead_ref FROM discipline_stage_change c WHERE %s", SQL(" AND ").join(where))
+        return SQL(
+            "c.lead_ref IN (SELECT c.lead_ref FROM discipline_stage_change c WHERE %s)", SQL(" AND ").join(where)
+        )
 
     @api.model
     def _sql_deal_where(self, filters):
@@ -95,13 +101,13 @@ class DisciplineFunnel(models.AbstractModel):
         leads.check_access("read")
         allowed = SQL("e.lead_ref IN %s", leads._search([]).subselect())
         # a deleted opportunity has no record that could tell who may see it: its last manager, and supervisors
-        gone = [SQL("l.id IS NULL"), SQL("(d.company_id IS NULL OR d.company_id IN %s)", tuple(self.env.companies.ids))]
+        gone = [SQL("l.id IS NULL"), SQL("(e.company_id IS NULL OR e.company_id IN %s)", tuple(self.env.companies.ids))]
         if not self.env.user.has_group("sales_team.group_sale_salesman_all_leads"):
-            gone.append(SQL("d.manager_ref = %s", self.env.uid))
+            gone.append(SQL("e.manager_ref = %s", self.env.uid))
         where = [SQL("(%s OR (%s))", allowed, SQL(" AND ").join(gone))]
         for name, column in (
-            ("user_id", SQL("d.manager_ref")),
-            ("team_id", SQL("d.team_ref")),
+            ("user_id", SQL("e.manager_ref")),
+            ("team_id", SQL("e.team_ref")),
             ("source_id", SQL("l.source_id")),
             ("class_id", SQL("k.abc_class_id")),
         ):
@@ -109,7 +115,7 @@ class DisciplineFunnel(models.AbstractModel):
                 where.append(SQL("%s = %s", column, filters[name]))
         if filters.get("tag_id"):
             where.append(SQL("e.lead_ref IN (SELECT lead_id FROM crm_tag_rel WHERE tag_id = %s)", filters["tag_id"]))
-        amount = SQL("COALESCE(d.amount, l.expected_revenue, 0)")
+        amount = SQL("COALESCE(e.amount, l.expected_revenue, 0)")
         if filters.get("amount_from") is not None:
             where.append(SQL("%s >= %s", amount, filters["amount_from"]))
         if filters.get("amount_to") is not None:
@@ -122,7 +128,9 @@ class DisciplineFunnel(models.AbstractModel):
 
     @api.model
     def _sql_deals(self, filters, stages, where=None):
-        """Return the common tables ``fact`` (rows of the history) and ``deal`` (a row per deal of the cohort).
+        """Return the common tables ``stage`` (ref, rank) and ``deal``: a row per deal of the cohort.
+
+        ``came`` has the moments at which the deal reached each rank, ``stood`` whether it really stood there.
 
         :param dict filters: as cleaned
         :param stages: crm.stage, in their order
@@ -132,46 +140,40 @@ class DisciplineFunnel(models.AbstractModel):
             """
             stage AS (
                 SELECT * FROM unnest(%(stages)s::int[], %(ranks)s::int[]) AS s(ref, rank)
-            ), candidate AS (
-                %(candidates)s
             ), history AS (
                 SELECT c.lead_ref, c.id, c.date, c.day, c.status_from, c.stage_to_ref, c.amount, c.manager_ref,
                        c.team_ref, c.company_id, c.customer_ref,
                        CASE WHEN c.status_to NOT IN ('archived', 'removed') THEN c.status_to
                             WHEN c.status_from IN ('won', 'lost') THEN c.status_from
                             ELSE 'removed' END AS status
-                  FROM candidate
-                  JOIN discipline_stage_change c ON c.lead_ref = candidate.lead_ref
-                 WHERE %(fact_where)s
-            ), fact AS MATERIALIZED (
+                  FROM discipline_stage_change c
+                 WHERE %(fact_where)s AND %(candidates)s
+            ), fact AS (
                 SELECT h.*, CASE WHEN h.status = 'won' THEN %(last)s ELSE s.rank END AS rank
                   FROM history h
              LEFT JOIN stage s ON s.ref = h.stage_to_ref
             ), entry AS (
+                -- one pass and no join: nothing here can be planned badly, however fresh the tables are
                 SELECT lead_ref, min(date) AS entered, min(day) AS entered_day, COALESCE(max(rank), 0) AS furthest,
-                       max(date) FILTER (WHERE status <> 'open' AND status IS DISTINCT FROM status_from) AS closed
+                       max(date) FILTER (WHERE status <> 'open' AND status IS DISTINCT FROM status_from) AS closed,
+                       %(present)s,
+                       ARRAY[%(came)s]::timestamp[] AS came, ARRAY[%(stood)s]::bool[] AS stood
                   FROM fact
               GROUP BY lead_ref
-            ), present AS (
-                SELECT DISTINCT ON (lead_ref) lead_ref, status, amount, manager_ref, team_ref, company_id,
-                       customer_ref, stage_to_ref
-                  FROM fact
-              ORDER BY lead_ref, date DESC, id DESC
             ), deal AS MATERIALIZED (
-                SELECT e.lead_ref, l.id AS lead_id, e.entered, e.entered_day, e.furthest, d.status AS outcome,
-                       CASE WHEN d.status <> 'open' THEN e.closed END AS closed,
-                       COALESCE(d.amount, l.expected_revenue, 0) AS amount,
-                       d.manager_ref, d.team_ref, d.company_id, d.customer_ref, d.stage_to_ref,
+                SELECT e.lead_ref, l.id AS lead_id, e.entered, e.entered_day, e.furthest, e.status AS outcome,
+                       CASE WHEN e.status <> 'open' THEN e.closed END AS closed,
+                       COALESCE(e.amount, l.expected_revenue, 0) AS amount,
+                       e.manager_ref, e.team_ref, e.company_id, e.customer_ref, e.stage_to_ref, e.came, e.stood,
                        k.abc_class_id, l.source_id, COALESCE(l.lost_reason_id, r.reason_ref) AS lost_reason_id
                   FROM entry e
-                  JOIN present d ON d.lead_ref = e.lead_ref
              LEFT JOIN crm_lead l ON l.id = e.lead_ref
-             LEFT JOIN discipline_customer k ON k.partner_id = d.customer_ref
+             LEFT JOIN discipline_customer k ON k.partner_id = e.customer_ref
              LEFT JOIN LATERAL (
                      -- a deleted opportunity has left its reason in the ledger of refusals
                      SELECT reason_ref FROM discipline_refusal
                       WHERE lead_ref = e.lead_ref AND voided_at IS NULL ORDER BY date DESC, id DESC LIMIT 1
-                   ) r ON d.status = 'lost' AND l.lost_reason_id IS NULL
+                   ) r ON e.status = 'lost' AND l.lost_reason_id IS NULL
                  WHERE %(deal_where)s
             )
             """,
@@ -180,6 +182,15 @@ class DisciplineFunnel(models.AbstractModel):
             last=max(len(stages) - 1, 0),
             candidates=self._sql_candidates(filters),
             fact_where=self._sql_fact_where(filters),
+            present=SQL(", ").join(
+                SQL(
+                    "(array_agg(%(column)s ORDER BY date DESC, id DESC))[1] AS %(column)s",
+                    column=SQL.identifier(name),
+                )
+                for name in PRESENT
+            ),
+            came=SQL(", ").join(SQL("min(date) FILTER (WHERE rank >= %s)", rank) for rank in range(len(stages))),
+            stood=SQL(", ").join(SQL("bool_or(rank = %s AND status <> 'won')", rank) for rank in range(len(stages))),
             deal_where=self._sql_deal_where(filters) if where is None else where,
         )
 
@@ -266,14 +277,7 @@ class DisciplineFunnel(models.AbstractModel):
         [(cells, reasons, ages, stays)] = self.env.execute_query(
             SQL(
                 """
-                WITH %(deals)s, stay AS (
-                    SELECT f.lead_ref, f.rank, bool_or(f.status <> 'won') AS stood, min(min(f.date)) OVER up AS came,
-                           min(min(f.date)) OVER (up ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS beyond
-                      FROM fact f
-                     WHERE f.rank IS NOT NULL
-                  GROUP BY f.lead_ref, f.rank
-                    WINDOW up AS (PARTITION BY f.lead_ref ORDER BY f.rank DESC)
-                )
+                WITH %(deals)s
                 SELECT (SELECT jsonb_agg(to_jsonb(x)) FROM (
                             SELECT furthest, outcome, count(*) AS deals, sum(amount)::float8 AS amount,
                                    sum(EXTRACT(epoch FROM closed - entered) / 86400)::float8 AS days
@@ -288,13 +292,16 @@ class DisciplineFunnel(models.AbstractModel):
                               FROM deal WHERE outcome = 'open' GROUP BY 1, 2) x),
                        (SELECT jsonb_agg(to_jsonb(x)) FROM (
                             SELECT s.rank, percentile_cont(0.5) WITHIN GROUP (ORDER BY EXTRACT(epoch FROM
-                                       COALESCE(s.beyond, d.closed)
-                                       - CASE WHEN s.rank = 0 THEN d.entered ELSE s.came END) / 86400) AS days
-                              FROM stay s JOIN deal d ON d.lead_ref = s.lead_ref
-                             WHERE s.stood AND COALESCE(s.beyond, d.closed) IS NOT NULL GROUP BY s.rank) x)
+                                       COALESCE(d.came[s.rank + 2], d.closed)
+                                       - CASE WHEN s.rank = 0 THEN d.entered ELSE d.came[s.rank + 1] END
+                                   ) / 86400) AS days
+                              FROM deal d CROSS JOIN generate_series(0, %(last)s) s(rank)
+                             WHERE d.stood[s.rank + 1] AND COALESCE(d.came[s.rank + 2], d.closed) IS NOT NULL
+                          GROUP BY s.rank) x)
                 """,
                 deals=self._sql_deals(filters, stages),
                 now=self._now(filters),
+                last=len(stages) - 1,
                 ages=list(AGES),
             )
         )

@@ -1,5 +1,6 @@
 """The sales funnel: the screen's numbers are those of the engine, and whatever is clicked opens exactly those deals."""
 
+import csv
 import io
 import zipfile
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from freezegun import freeze_time
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
+from odoo.tools import file_open
 
 from ..engine.funnel import cohort, event_of, paths
 from .common import NOW, DisciplineCommon
@@ -270,7 +272,7 @@ class TestFunnel(FunnelCommon):
 @freeze_time(NOW)
 class TestFunnelAgainstEngine(FunnelCommon):
     def test_the_numbers_of_a_seeded_log_are_those_of_the_engine(self):
-        rows, amounts = event_log(3000)
+        rows, amounts = event_log(5000)
         self._record(rows, amounts)
         result = self.Funnel.get_funnel({"date_from": "2024-03-01"})
         history = self.env["discipline.stage.change"].search([], order="date, id")
@@ -319,3 +321,86 @@ class TestFunnelAgainstEngine(FunnelCommon):
                 }
             )
         self.env["discipline.stage.change"].sudo()._record(changes)
+        # the server's statistics are made by themselves, but not within this transaction
+        self.env.cr.execute("ANALYZE discipline_stage_change")
+
+
+@tagged("post_install", "-at_install", "discipline_funnel")
+@freeze_time(NOW)
+class TestFunnelOfMaven(FunnelCommon):
+    """8,800 opportunities (Maven Analytics, public domain), whose figures were computed independently."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stages[2:].unlink()
+        with file_open("sales_discipline/demo/maven/sales_pipeline.csv") as file:
+            cls.rows = list(csv.DictReader(file))
+        cls.agents = {
+            name: number for number, name in enumerate(sorted({row["sales_agent"] for row in cls.rows}), 10**8)
+        }
+        changes = []
+        for number, row in enumerate(cls.rows, 10**8):
+            # a deal that is only prospected has no date at all
+            engaged = fields.Datetime.to_datetime(row["engage_date"] or "2017-12-31")
+            steps = [(None, "open", cls.first, engaged)]
+            if row["deal_stage"] != "Prospecting":
+                steps.append(("open", "open", cls.second, engaged))
+            if row["deal_stage"] in ("Won", "Lost"):
+                stage = cls.won_stage if row["deal_stage"] == "Won" else cls.second
+                steps.append(("open", row["deal_stage"].lower(), stage, fields.Datetime.to_datetime(row["close_date"])))
+            changes += [
+                {
+                    "lead_ref": number,
+                    "kind": "stage" if before else "create",
+                    "type": "opportunity",
+                    "status_from": before,
+                    "status_to": after,
+                    "stage_to_ref": stage.id,
+                    "manager_ref": cls.agents[row["sales_agent"]],
+                    "amount": float(row["close_value"] or 0),
+                    "date": when,
+                    "day": when.date(),
+                    "company_id": cls.company.id,
+                }
+                for before, after, stage, when in steps
+            ]
+        cls.env["discipline.stage.change"].sudo()._record(changes)
+        cls.env.cr.execute("ANALYZE discipline_stage_change")
+
+    def test_the_funnel_is_the_one_that_was_computed_independently(self):
+        result = self.Funnel.get_funnel()
+        self.assertEqual([step["reached"] for step in result["steps"]], [8800, 8300])
+        self.assertEqual((result["closed"], result["won"], result["lost"], result["open"]), (6711, 4238, 2473, 2089))
+        self.assertEqual(round(100 * result["win_rate"], 2), 63.15)
+        self.assertEqual((round(result["won_days"], 2), round(result["lost_days"], 2)), (51.78, 41.48))
+        self.assertEqual(result["won_amount"], 10005534)
+
+    def test_every_agent_has_the_figures_of_the_file(self):
+        expected = {}
+        for row in self.rows:
+            agent = expected.setdefault(
+                row["sales_agent"], {"entered": 0, "engaged": 0, "won": 0, "closed": 0, "sum": 0}
+            )
+            agent["entered"] += 1
+            agent["engaged"] += row["deal_stage"] != "Prospecting"
+            agent["won"] += row["deal_stage"] == "Won"
+            agent["closed"] += row["deal_stage"] in ("Won", "Lost")
+            agent["sum"] += int(float(row["close_value"] or 0))
+        managers = {row["id"]: row for row in self.Analytics.get_analytics()["managers"]}
+        self.assertEqual(len(managers), 30)
+        for name, number in self.agents.items():
+            with self.subTest(agent=name):
+                row = managers[number]
+                figures = {key: row[key] for key in ("entered", "won", "closed")} | {"sum": row["won_amount"]}
+                self.assertEqual(figures, {key: expected[name][key] for key in figures})
+                waterfall = row["waterfall"]
+                parts = sum(part for _name, part in waterfall["parts"])
+                self.assertAlmostEqual(waterfall["start"] + parts, waterfall["end"], 2)
+        one = self.agents["Darcel Schlecht"]
+        self.assertEqual(
+            [step["reached"] for step in self.Funnel.get_funnel({"user_id": one})["steps"]],
+            [expected["Darcel Schlecht"]["entered"], expected["Darcel Schlecht"]["engaged"]],
+        )
+        differences = [row["won"] - row["expected"] for row in managers.values()]
+        self.assertAlmostEqual(sum(differences), 0, 6, "what some do better than expected, others do worse")
