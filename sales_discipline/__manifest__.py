@@ -34,6 +34,7 @@
         "views/discipline_customer_views.xml",
         "views/discipline_exception_views.xml",
         "views/discipline_funnel_views.xml",
+        "views/discipline_target_views.xml",
         "views/discipline_job_views.xml",
         "views/discipline_norm_views.xml",
         "views/discipline_period_views.xml",

@@ -40,6 +40,7 @@ from . import (
     discipline_funnel,
     discipline_funnel_analytics,
     discipline_funnel_xlsx,
+    discipline_target,
     discipline_redistribution,
     discipline_redistribution_propose,
     discipline_redistribution_line,

@@ -11,6 +11,7 @@ from . import (
     test_sale,
     test_revenue,
     test_stage_change,
+    test_target,
     test_ui,
     test_workbook,
     test_verdicts,
