@@ -46,7 +46,6 @@ class DisciplineStageRule(models.Model):
     )
     note_required = fields.Boolean("Note", help="Somebody has written a note since the deal came to its stage.")
     days_allowed = fields.Integer(
-        "Days Allowed",
         help="After so many calendar days in its stage without a contact, made or planned, a deal is overdue. 0: any.",
     )
     plan_id = fields.Many2one(

@@ -41,6 +41,5 @@ class DisciplineContactLog(models.TransientModel):
 
     def _tell(self, contacts):
         if self.env.context.get("discipline_start_sale") and len(contacts) == 1:
-            clean = {key: value for key, value in self.env.context.items() if key != "discipline_start_sale"}
-            return contacts.with_user(self.env.user).with_context(clean).action_start_sale()
+            return contacts.with_user(self.env.user).with_context(discipline_start_sale=False).action_start_sale()
         return super()._tell(contacts)

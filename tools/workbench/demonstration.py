@@ -156,8 +156,8 @@ def _welcome(port):
 {logins}
 
   Look first, as the head of sales:
-    1. Sales Discipline > Control > Verdicts: who kept last month's norms, customer by customer
-    2. Sales Discipline > To Decide > Redistributions: the proposal for neglected customers, with a reason each
+    1. Sales Discipline > Reports > Verdicts: who kept last month's norms, customer by customer
+    2. Sales Discipline > To Decide > Redistribution: the proposal for neglected customers, with a reason each
     3. Sales Discipline > Reports > Workbook: everything in one XLSX file
   Russian: the person's menu at the top right > My Preferences > Language.
   Ctrl+C stops it; the data stays.
