@@ -151,7 +151,7 @@ def _wait_until_ready(server, port):
 def _welcome(port):
     logins = "\n".join(f"    {role:<15} {login} / {password}" for role, login, password in LOGINS)
     return f"""
-  Sales Discipline is ready:  http://127.0.0.1:{port}/odoo/discipline-customers
+  Sales Discipline is ready:  http://127.0.0.1:{port}/odoo/discipline-portfolios
 
 {logins}
 
