@@ -8,6 +8,7 @@
     "depends": ["crm"],
     "data": [
         "security/discipline_security.xml",
+        "security/discipline_card_security.xml",
         "security/discipline_sale_security.xml",
         "security/discipline_funnel_security.xml",
         "security/ir.model.access.csv",
@@ -17,6 +18,7 @@
         "data/discipline_redistribution_data.xml",
         "data/discipline_cron_data.xml",
         "data/discipline_refusal_data.xml",
+        "data/discipline_profile_data.xml",
         "views/discipline_menus.xml",
         "views/discipline_policy_views.xml",
         "views/crm_team_views.xml",
@@ -37,6 +39,11 @@
         "views/discipline_target_views.xml",
         "views/discipline_job_views.xml",
         "views/discipline_norm_views.xml",
+        "views/discipline_performance_views.xml",
+        "views/discipline_profile_completion_views.xml",
+        "views/discipline_profile_note_views.xml",
+        "views/discipline_profile_rule_views.xml",
+        "views/discipline_profile_unavailable_views.xml",
         "views/discipline_period_views.xml",
         "views/crm_lost_reason_views.xml",
         "views/discipline_competitor_views.xml",
@@ -60,6 +67,8 @@
         "views/res_users_views.xml",
         "views/crm_lead_views.xml",
         "views/calendar_event_views.xml",
+        "views/digest_digest_views.xml",
+        "views/discipline_card_views.xml",
     ],
     "assets": {
         "web.assets_backend": [

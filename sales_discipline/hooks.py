@@ -9,6 +9,7 @@ def post_init_hook(env):
     env["discipline.stage.change"]._backfill()
     for company in env["res.company"].search([]):
         env["discipline.revenue"]._reconcile(company)
+    env["discipline.profile.rule"]._rescore_base()
 
 
 def uninstall_hook(env):

@@ -210,7 +210,7 @@ class DisciplineRedistributionLine(models.Model):
             return
         company = self.company_id[:1]
         Calendar = self.env["discipline.calendar"]
-        deadline = Calendar._add_working_days(company, Calendar._today(company), 3)
+        deadline = Calendar._add_working_days(company, Calendar._today(company), self._acquaint_days())
         lang = self.user_to_id.lang or self.env.lang
         stories = self.with_context(lang=lang)._stories(family)
         model = self.env["ir.model"]._get_id("res.partner")
@@ -221,7 +221,7 @@ class DisciplineRedistributionLine(models.Model):
                 [
                     {
                         "activity_type_id": activity_type.id,
-                        "summary": activity_type.with_context(lang=lang).name,
+                        "summary": self.with_context(lang=lang)._acquaint_summary(activity_type),
                         "note": stories.get(line.customer_ref),
                         "date_deadline": deadline,
                         "user_id": self.user_to_id.id,
@@ -235,6 +235,14 @@ class DisciplineRedistributionLine(models.Model):
         )
         for line, activity in zip(customers.values(), activities, strict=True):
             undo[line.id]["acquaint"] = activity.id
+
+    def _acquaint_days(self):
+        """Return within how many working days the receiver gets acquainted (a hook)."""
+        return 3
+
+    def _acquaint_summary(self, activity_type):
+        """Return what the activity is called, in the receiver's language (a hook)."""
+        return activity_type.with_env(self.env).name
 
     def _stories(self, family):
         """Return {customer id: HTML}: last contacts, open deals and what was promised, in the receiver's language.

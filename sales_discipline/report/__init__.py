@@ -1,2 +1,5 @@
-from . import discipline_funnel_report
-from . import discipline_contact_conversion
+from . import (
+    discipline_contact_conversion,
+    discipline_funnel_report,
+    discipline_performance,
+)

@@ -5,6 +5,7 @@ from . import (
     test_funnel,
     test_lead_sequences,
     test_my_day,
+    test_customer_card,
     test_redistribution,
     test_redistribution_handover,
     test_refusal,

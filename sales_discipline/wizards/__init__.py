@@ -2,6 +2,7 @@ from . import (
     crm_lead_lost,
     discipline_contact_log,
     discipline_contact_void,
+    discipline_profile_unavailable,
     discipline_redistribution_receiver,
     discipline_redistribution_select,
     discipline_workbook,
