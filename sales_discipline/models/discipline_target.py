@@ -13,16 +13,16 @@ class DisciplineTarget(models.Model):
     user_id = fields.Many2one("res.users", "Manager", domain=[("share", "=", False)], ondelete="cascade", index=True)
     team_id = fields.Many2one("crm.team", "Sales Team", ondelete="cascade", index="btree_not_null")
     month = fields.Date(required=True, default=lambda self: self._first_day(fields.Date.context_today(self)))
-    amount = fields.Monetary("Target", required=True)
+    amount = fields.Monetary("Sales Target", required=True)
     won = fields.Monetary(
-        compute="_compute_won", help="Sums of the opportunities that were won in the month and are still won."
+        "Won in the Month", compute="_compute_won", help="Sums of the opportunities that were won in the month and are still won."
     )
     open = fields.Monetary(
         "In the Pipeline",
         compute="_compute_won",
         help="Open opportunities that are to close in the month, each sum times its probability.",
     )
-    attainment = fields.Float("Attainment, %", compute="_compute_won")
+    attainment = fields.Float("Target Attained, %", compute="_compute_won")
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, index=True)
     currency_id = fields.Many2one(related="company_id.currency_id")
 

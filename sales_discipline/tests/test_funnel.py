@@ -2,15 +2,16 @@
 
 import csv
 import io
+import json
 import zipfile
 from datetime import datetime, timedelta
 
 import openpyxl
 from freezegun import freeze_time
-from odoo import fields
+from odoo import fields, http
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
-from odoo.tools import file_open
+from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tools import file_open, mute_logger
 
 from ..engine.funnel import cohort, event_of, paths
 from .common import NOW, DisciplineCommon
@@ -404,3 +405,22 @@ class TestFunnelOfMaven(FunnelCommon):
         )
         differences = [row["won"] - row["expected"] for row in managers.values()]
         self.assertAlmostEqual(sum(differences), 0, 6, "what some do better than expected, others do worse")
+
+
+@tagged("post_install", "-at_install", "discipline_funnel")
+class TestFunnelDownload(HttpCase):
+    def _download(self, login, filters):
+        self.authenticate(login, login)
+        return self.url_open(
+            "/discipline/funnel/xlsx",
+            data={"filters": json.dumps(filters), "context": "{}", "csrf_token": http.Request.csrf_token(self)},
+        )
+
+    def test_the_workbook_comes_to_whoever_may_see_opportunities_and_to_nobody_else(self):
+        new_test_user(self.env, "sd_seller", groups="base.group_user,sales_team.group_sale_salesman")
+        new_test_user(self.env, "sd_clerk", groups="base.group_user")
+        answer = self._download("sd_seller", [{"date_from": "2024-01-01"}])
+        self.assertEqual(answer.status_code, 200)
+        self.assertEqual(openpyxl.load_workbook(io.BytesIO(answer.content)).sheetnames, ["Funnel"])
+        with mute_logger("odoo.http"):
+            self.assertEqual(self._download("sd_clerk", [{}]).status_code, 403)

@@ -109,10 +109,10 @@ export class FunnelChart extends Component {
         const data = this.props.data;
         return [
             { end: false, label: _t("Entered"), deals: data.entered, amount: data.amount, css: "" },
-            { end: "won", label: _t("Won"), deals: data.won, amount: data.won_amount, css: "text-success" },
-            { end: "lost", label: _t("Lost"), deals: data.lost, amount: data.lost_amount, css: "text-danger" },
+            { end: "won", label: _t("Deals Won"), deals: data.won, amount: data.won_amount, css: "text-success" },
+            { end: "lost", label: _t("Deals Lost"), deals: data.lost, amount: data.lost_amount, css: "text-danger" },
             { end: "open", label: _t("Still open"), deals: data.open, amount: data.open_amount, css: "text-info" },
-            { end: "removed", label: _t("Removed"), deals: data.removed, amount: data.removed_amount, css: "text-muted" },
+            { end: "removed", label: _t("Deals Removed"), deals: data.removed, amount: data.removed_amount, css: "text-muted" },
         ];
     }
 
