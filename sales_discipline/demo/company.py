@@ -10,6 +10,8 @@ from . import maven, portfolios
 #: where the XML ids of the demonstration live: not the addon's own name, so that its update does not drop records
 MODULE = "discipline_demo"
 ZONE = "America/Chicago"
+#: the manager who acts as the head of sales: a Sales administrator, who decides across teams
+HEAD = "Dustin Brinkmann"
 PASSWORD = "demo"
 MONTHS = 12
 #: quiet: no mails, no tracking, no subscriptions
@@ -141,6 +143,7 @@ class Company:
         salesman = self.env.ref("sales_team.group_sale_salesman")
         supervisor = self.env.ref("sales_team.group_sale_salesman_all_leads")
         names = [*managers, *sorted(self.pipeline.teams)]
+        groups = dict.fromkeys(managers, supervisor) | {HEAD: self.env.ref("sales_team.group_sale_manager")}
         users = self.env["res.users"].create(
             [
                 {
@@ -153,7 +156,7 @@ class Company:
                     "company_ids": [Command.set(self.company.ids)],
                     "group_ids": [
                         Command.link(self.env.ref("base.group_user").id),
-                        Command.link((supervisor if name in managers else salesman).id),
+                        Command.link(groups.get(name, salesman).id),
                     ],
                     "discipline_takes_more": name in portfolios.TAKES_MORE,
                     "discipline_capacity_per_day": portfolios.CAPACITY.get(name, 0),

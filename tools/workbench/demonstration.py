@@ -159,6 +159,8 @@ def _welcome(port):
     1. Sales Discipline > Reports > Verdicts: who kept last month's norms, customer by customer
     2. Sales Discipline > To Decide > Redistribution: the proposal for neglected customers, with a reason each
     3. Sales Discipline > Reports > Workbook: everything in one XLSX file
+  and as the sales manager:
+    4. Sales Discipline > My Day: what to do now, and which customers are about to be lost
   Russian: the person's menu at the top right > My Preferences > Language.
   Ctrl+C stops it; the data stays.
 """

@@ -24,7 +24,8 @@ DEMO_DATABASE = "discipline"
 LOGINS = (
     ("administrator", "admin", "admin"),
     ("head of sales", "dustin.brinkmann", "demo"),
-    ("sales manager", "anna.snelling", "demo"),
+    ("supervisor", "melvin.marxen", "demo"),
+    ("sales manager", "darcel.schlecht", "demo"),
 )
 
 

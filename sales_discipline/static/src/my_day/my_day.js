@@ -52,6 +52,10 @@ export class MyDay extends Component {
         return _t("%s more stand behind these", this.data.total - this.data.rows.length);
     }
 
+    customersText(norm) {
+        return norm.customers === 1 ? _t("1 customer") : _t("Customers: %s", norm.customers);
+    }
+
     dealsText(row) {
         return row.deals === 1 ? _t("1 open deal") : _t("%s open deals", row.deals);
     }
