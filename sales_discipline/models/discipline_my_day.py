@@ -276,11 +276,11 @@ class DisciplineMyDay(models.AbstractModel):
         if activity:
             activity.date_deadline = day
         else:
-            types = self.env["mail.activity.type"].search(
-                [("discipline_channel_id", "!=", False), ("res_model", "in", (False, "res.partner"))], limit=1
-            )
             customer.activity_schedule(
-                activity_type_id=types.id, date_deadline=day, user_id=self.env.uid, automated=False
+                activity_type_id=self.env["discipline.planning"]._contact_type().id,
+                date_deadline=day,
+                user_id=self.env.uid,
+                automated=False,
             )
         return format_date(self.env, day)
 

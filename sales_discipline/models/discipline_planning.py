@@ -48,6 +48,13 @@ class DisciplinePlanning(models.AbstractModel):
         return None, 0, capacity
 
     @api.model
+    def _contact_type(self):
+        """Return the activity type by which contacts are planned: that of the first channel that keeps the norm."""
+        channels = self.env["discipline.channel"].search([("activity_type_ids", "!=", False)])
+        types = channels.sorted(lambda channel: channel.counts == "never").activity_type_ids
+        return types.filtered(lambda row: row.res_model in (False, "res.partner"))[:1]
+
+    @api.model
     def _goal(self, row, company):
         """Return how many contacts a period the customer's norm asks for: his running goal, else his class's norm."""
         if row.goal:

@@ -50,9 +50,7 @@ class DisciplineContactLog(models.TransientModel):
         "mail.activity.type",
         "By",
         domain="[('discipline_channel_id', '!=', False), ('res_model', 'in', (False, 'res.partner'))]",
-        default=lambda self: self.env["mail.activity.type"].search(
-            [("discipline_channel_id", "!=", False), ("res_model", "in", (False, "res.partner"))], limit=1
-        ),
+        default=lambda self: self.env["discipline.planning"]._contact_type(),
     )
     next_summary = fields.Char("Next Step")
     next_hint = fields.Char(compute="_compute_next_hint")
