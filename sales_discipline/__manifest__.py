@@ -56,6 +56,7 @@
         "views/discipline_redistribution_templates.xml",
         "wizards/crm_lead_lost_views.xml",
         "wizards/discipline_workbook_views.xml",
+        "wizards/discipline_refusal_analysis_views.xml",
         "wizards/discipline_sale_start_views.xml",
         "wizards/discipline_contact_refusal_views.xml",
         "wizards/discipline_stage_move_views.xml",

@@ -1,1 +1,1 @@
-from . import crm_lead, funnel, workbook
+from . import crm_lead, funnel, refusal, workbook

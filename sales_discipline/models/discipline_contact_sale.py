@@ -22,17 +22,19 @@ class DisciplineContact(models.Model):
 
     def _after_log(self):
         """A refusal in a contact, before there is any deal, goes into the ledger of refusals."""
-        super()._after_log()
+        result = super()._after_log()
         refused = self.sudo().search([("id", "in", self.ids), ("outcome_id.is_refusal", "=", True)])
         if refused:
             details = self.env.context.get("discipline_refusal") or {}
             self.env["discipline.refusal"]._from_contacts(refused, dict.fromkeys(refused.ids, details))
+        return result
 
     def _after_void(self):
         """The refusal of a voided contact is void as well."""
-        super()._after_void()
+        result = super()._after_void()
         if self:
             self.env["discipline.refusal"]._void_contacts(self, self.env._("Its contact was voided"))
+        return result
 
     def _open_sales(self):
         """Return the open deals with this contact's customer that the user may see, the latest first."""

@@ -9,6 +9,7 @@ from . import (
     test_redistribution,
     test_redistribution_handover,
     test_refusal,
+    test_refusal_report,
     test_sale,
     test_revenue,
     test_stage_change,

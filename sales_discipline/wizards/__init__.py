@@ -7,6 +7,7 @@ from . import (
     discipline_redistribution_select,
     discipline_workbook,
     discipline_contact_refusal,
+    discipline_refusal_analysis,
     discipline_sale_start,
     discipline_stage_move,
 )
