@@ -12,5 +12,5 @@ class DisciplineCrmController(CrmController):
             "crm.lead", int(res_id), token
         )
         if comparison and record:
-            return request.redirect(f"/odoo/crm.lead/{record.id}/action-crm.crm_lead_lost_action")
+            return request.redirect(f"/odoo/crm.lead/{record.id}/action-sales_discipline.crm_lead_lost_link_action")
         return redirect

@@ -379,7 +379,7 @@ class TestRefusalDoors(RefusalCommon, HttpCase):
         link = deal._notify_get_action_link("controller", controller="/lead/case_mark_lost")
         response = self.url_open(link.replace(deal.get_base_url(), ""), allow_redirects=False)
         self.assertEqual(response.status_code, 303)
-        self.assertIn("crm_lead_lost_action", response.headers["Location"])
+        self.assertIn("crm_lead_lost_link_action", response.headers["Location"])
         deal.invalidate_recordset()
         self.assertTrue(deal.active)
 

@@ -60,4 +60,7 @@ class CrmLeadLost(models.TransientModel):
             result = super().action_lost_reason_apply()
         if self.discipline_try_again_on:
             self.lead_ids._discipline_plan_retry(self.discipline_try_again_on)
+        if self.env.context.get("discipline_open_deal") and len(self.lead_ids) == 1:
+            # whoever came by the link in an e-mail has no screen behind the dialog
+            return self.lead_ids.redirect_lead_opportunity_view()
         return result

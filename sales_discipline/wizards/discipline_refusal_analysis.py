@@ -32,7 +32,7 @@ class DisciplineRefusalAnalysis(models.TransientModel):
 
     date_from = fields.Date("From", required=True, default=lambda self: self._default_from())
     date_to = fields.Date("To", required=True, default=lambda self: self.env["discipline.calendar"]._today())
-    group_by = fields.Selection(GROUPS, "By", required=True, default="reason_id")
+    group_by = fields.Selection(GROUPS, "Group by", required=True, default="reason_id")
     team_id = fields.Many2one("crm.team", "Sales Team")
     user_id = fields.Many2one("res.users", "Manager", domain="[('share', '=', False)]")
     currency_id = fields.Many2one("res.currency", default=lambda self: self.env.company.currency_id)
