@@ -15,7 +15,9 @@ class DisciplineTarget(models.Model):
     month = fields.Date(required=True, default=lambda self: self._first_day(fields.Date.context_today(self)))
     amount = fields.Monetary("Sales Target", required=True)
     won = fields.Monetary(
-        "Won in the Month", compute="_compute_won", help="Sums of the opportunities that were won in the month and are still won."
+        "Won in the Month",
+        compute="_compute_won",
+        help="Sums of the opportunities that were won in the month and are still won.",
     )
     open = fields.Monetary(
         "In the Pipeline",
