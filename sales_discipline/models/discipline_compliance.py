@@ -888,6 +888,7 @@ class DisciplineCompliance(models.Model):
         Their surplus is offered to free managers, without blame: the smaller of both periods' reliefs.
         """
         self.flush_model()
+        self.env["discipline.period"].flush_model()
         rows = self.env.execute_query(
             SQL(
                 """

@@ -54,12 +54,13 @@ class DisciplineNorm(models.Model):
             for company in norm.company_id or self.env["res.company"].sudo().search([]):
                 norm._check_possible(company)
 
-    def _check_possible(self, company):
+    def _check_possible(self, company, gap=None):
         """Refuse a goal that the least distance between counted contacts makes impossible.
 
+        :param gap: working days from one counted contact to the next; by default the policy's in force
         :raise ValidationError: naming the class and the largest possible goal
         """
-        gap = self.env["discipline.policy"]._policy_on(company, self.valid_from).min_gap or 1
+        gap = gap or self.env["discipline.policy"]._policy_on(company, self.valid_from).min_gap or 1
         largest = (SHORTEST[self.period] - 1) // gap + 1
         if self.goal > largest:
             raise ValidationError(
@@ -73,29 +74,38 @@ class DisciplineNorm(models.Model):
                 )
             )
 
-    @api.constrains("abc_class_id", "team_id", "company_id", "valid_from")
-    def _check_unique(self):
-        for norm in self:
-            twin = self.search(
-                [
-                    ("id", "!=", norm.id),
-                    ("abc_class_id", "=", norm.abc_class_id.id),
-                    ("team_id", "=", norm.team_id.id),
-                    ("company_id", "=", norm.company_id.id),
-                    ("valid_from", "=", norm.valid_from),
-                ],
-                limit=1,
-            )
-            if twin:
-                raise ValidationError(
-                    self.env._(
-                        "Class %(name)s already has a norm from %(date)s for %(team)s: change that one, or choose "
-                        "another date.",
-                        name=norm.abc_class_id.display_name,
-                        date=norm.valid_from,
-                        team=norm.team_id.name or self.env._("every team"),
-                    )
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_twin({**self.default_get(["valid_from", "company_id", "team_id"]), **vals})
+        return super().create(vals_list)
+
+    @api.model
+    def _check_twin(self, vals, norm=None):
+        """Refuse a second norm for a class, team, company and date, before the database does in its own words.
+
+        :raise ValidationError: naming class, team and date
+        """
+        twin = self.search(
+            [
+                ("id", "!=", norm.id if norm else False),
+                ("abc_class_id", "=", vals.get("abc_class_id")),
+                ("team_id", "=", vals.get("team_id") or False),
+                ("company_id", "=", vals.get("company_id") or False),
+                ("valid_from", "=", vals.get("valid_from")),
+            ],
+            limit=1,
+        )
+        if twin:
+            raise ValidationError(
+                self.env._(
+                    "Class %(name)s already has a norm from %(date)s for %(team)s: change that one, or choose "
+                    "another date.",
+                    name=twin.abc_class_id.display_name,
+                    date=twin.valid_from,
+                    team=twin.team_id.name or self.env._("every team"),
                 )
+            )
 
     def _is_used(self):
         """Tell which of these norms a verdict rests on."""
@@ -113,6 +123,15 @@ class DisciplineNorm(models.Model):
                         norm=used[0].display_name,
                     )
                 )
+        key = {"abc_class_id", "team_id", "company_id", "valid_from"}
+        for norm in self if key & vals.keys() else ():
+            self._check_twin(
+                {
+                    "valid_from": vals.get("valid_from", norm.valid_from),
+                    **{name: vals.get(name, norm[name].id) for name in key - {"valid_from"}},
+                },
+                norm,
+            )
         return super().write(vals)
 
     @api.ondelete(at_uninstall=False)

@@ -188,17 +188,47 @@ class DisciplinePolicy(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
-            vals.update({key: vals.get(key, value) for key, value in PRESETS.get(vals.get("preset"), {}).items()})
-        return super().create(vals_list)
+            self._complete_preset(vals)
+        policies = super().create(vals_list)
+        policies._relink_periods()
+        return policies
+
+    @api.model
+    def _complete_preset(self, vals):
+        """Add to ``vals`` what its preset says and it does not, so that a preset means the same everywhere."""
+        preset = vals.get("preset")
+        if preset in PRESETS:
+            vals.update({key: vals.get(key, value) for key, value in PRESETS[preset].items()})
+            vals.setdefault("line_ids", [fields.Command.clear(), *self._preset_lines(preset)])
+
+    def _relink_periods(self):
+        """Let open periods that begin on a policy's date or later follow it; those being closed keep theirs."""
+        Period = self.env["discipline.period"].sudo()
+        changed = Period.browse()
+        periods = Period.search(
+            [("company_id", "in", self.company_id.ids), ("state", "=", "open"), ("closing_at", "=", False)]
+        )
+        for period in periods:
+            policy = self._policy_on(period.company_id, period.date_start)
+            if policy != period.policy_id:
+                period.policy_id = policy
+                changed |= period
+        for period in changed:
+            self.env["discipline.compliance"].sudo()._evaluate(period)
+        for company in changed.company_id:
+            self.env["discipline.compliance"].sudo()._refresh_customers(company)
 
     def _is_used(self):
         """Tell which of these policies have judged a period that is closed."""
         used = self.env["discipline.period"].sudo().search([("policy_id", "in", self.ids), ("state", "=", "closed")])
         return used.policy_id
 
-    def write(self, vals):
-        rules = set(vals) - {"line_ids"} or ("line_ids" in vals and {"line_ids"})
-        used = self._is_used() if rules else self.browse()
+    def _check_unused(self):
+        """Refuse to change what closed periods rest on.
+
+        :raise UserError: naming the policy
+        """
+        used = self._is_used()
         if used:
             raise UserError(
                 self.env._(
@@ -207,7 +237,27 @@ class DisciplinePolicy(models.Model):
                     policy=used[0].display_name,
                 )
             )
+
+    @api.constrains("min_gap", "valid_from")
+    def _check_norms_possible(self):
+        for policy in self:
+            later = self.search(
+                [("company_id", "=", policy.company_id.id), ("valid_from", ">", policy.valid_from)],
+                order="valid_from",
+                limit=1,
+            )
+            rows = self.env["discipline.norm"]._norm_rows(
+                policy.company_id, policy.valid_from, later.valid_from or fields.Date.to_date("9999-01-01")
+            )
+            for norm in self.env["discipline.norm"].sudo().browse(row[5] for row in rows):
+                norm._check_possible(policy.company_id, policy.min_gap)
+
+    def write(self, vals):
+        self._check_unused()
+        self._complete_preset(vals)
         result = super().write(vals)
+        if {"valid_from", "company_id"} & vals.keys():
+            self._relink_periods()
         if {"min_gap", "backdating"} & vals.keys():
             self.env["discipline.compliance"].sudo()._evaluate_companies(self.company_id)
         return result
@@ -259,6 +309,19 @@ class DisciplinePolicyLine(models.Model):
     abc_class_id = fields.Many2one("discipline.abc.class", "ABC Class", required=True, ondelete="restrict")
     missed_needed = fields.Integer("Missed Periods", default=1, required=True)
     missed_of = fields.Integer("Of the Last", default=1, required=True)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        self.env["discipline.policy"].browse(vals["policy_id"] for vals in vals_list)._check_unused()
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self.policy_id._check_unused()
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_unused(self):
+        self.policy_id._check_unused()
 
     _class_uniq = models.Constraint("UNIQUE(policy_id, abc_class_id)", "A class has one rule in a policy.")
 

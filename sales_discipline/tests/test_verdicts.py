@@ -430,7 +430,7 @@ class TestVerdicts(VerdictCommon):
     def test_too_few_attempts_cannot_be_confirmed(self):
         customer = self._customer("Company", self.anna, self.class_a)
         verdict = self._judged(customer)[self.anna]
-        with self.assertRaisesRegex(UserError, "5 different days"):
+        with self._refused(UserError, "5 different days"):
             verdict.with_user(self.supervisor).action_confirm_unreachable()
 
     # ------------------------------------------------------------------

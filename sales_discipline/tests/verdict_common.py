@@ -1,5 +1,6 @@
 """What the tests of norms, periods and verdicts share: a month, contacts as facts, and one customer's verdicts."""
 
+from contextlib import contextmanager
 from datetime import date, datetime, time
 
 from .common import DisciplineCommon
@@ -67,6 +68,13 @@ class VerdictCommon(DisciplineCommon):
         if absence.approved != approved:
             absence.write({"approved": approved})
         return absence
+
+    @contextmanager
+    def _refused(self, exception, words):
+        """Expect a refusal in these words (a regular expression); whatever was half done is rolled back."""
+        with self.assertRaises(exception) as caught:
+            yield
+        self.assertRegex(str(caught.exception), words)
 
     def _judged(self, customer, period=None):
         """Judge a customer and return {manager: verdict}."""

@@ -28,11 +28,12 @@ def merge(folder):
         translation.metadata = dict(template.metadata, Language=path.stem)
         translation.metadata["Plural-Forms"] = PLURALS.get(path.stem.split("_")[0], "nplurals=2; plural=(n != 1);")
         for entry in sorted(template, key=lambda entry: entry.msgid):
+            translated = old.get((entry.msgctxt, entry.msgid), "")
             translation.append(
                 polib.POEntry(
                     msgid=entry.msgid,
                     msgctxt=entry.msgctxt,
-                    msgstr=old.get((entry.msgctxt, entry.msgid), ""),
+                    msgstr=translated if translated != entry.msgid else "",
                     occurrences=entry.occurrences,
                     comment=entry.comment,
                     flags=[flag for flag in entry.flags if flag != "fuzzy"],
@@ -51,6 +52,8 @@ def check(folder):
             found += [f"{path.name}: not in it: {key[1]!r}" for key in sorted(wanted - entries.keys(), key=str)]
             found += [f"{path.name}: no longer used: {key[1]!r}" for key in sorted(entries.keys() - wanted, key=str)]
             for entry in entries.values():
+                if not re.search(r"[^\W\d_]", PLACEHOLDER.sub("", entry.msgid)):
+                    continue  # nothing to translate
                 if not entry.msgstr or "fuzzy" in entry.flags:
                     found.append(f"{path.name}: not translated: {entry.msgid!r}")
                 elif sorted(PLACEHOLDER.findall(entry.msgid)) != sorted(PLACEHOLDER.findall(entry.msgstr)):

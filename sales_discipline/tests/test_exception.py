@@ -1,0 +1,115 @@
+"""What was agreed for one customer against the general rule."""
+
+from datetime import date
+
+from freezegun import freeze_time
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import tagged
+
+from .common import NOW
+from .verdict_common import VerdictCommon
+
+
+@tagged("post_install", "-at_install")
+@freeze_time(NOW)
+class TestException(VerdictCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.customer = cls._customer("Company", cls.anna, cls.class_a)
+
+    def _request(self, kind, low, high, **values):
+        return (
+            self.env["discipline.exception"]
+            .with_user(self.anna)
+            .create(
+                {
+                    "partner_id": self.customer.id,
+                    "kind": kind,
+                    "date_from": low,
+                    "date_until": high,
+                    "reason": "agreed with the customer",
+                    **values,
+                }
+            )
+        )
+
+    def _agreed(self, *args, **values):
+        row = self._request(*args, **values)
+        row.with_user(self.supervisor).action_approve()
+        return row
+
+    def test_a_request_changes_nothing_until_it_is_approved(self):
+        row = self._request("pause", date(2025, 3, 10), date(2025, 3, 31))
+        self.assertEqual(self._figures(self.customer), {self.anna: (4, 0, 0)})
+        row.with_user(self.supervisor).action_approve()
+        self.assertEqual(self._figures(self.customer), {self.anna: (1, 0, 3)})
+        self.assertEqual(self.customer.discipline_id.goal, 1)
+
+    def test_a_pause_excuses_the_windows_it_covers_for_whoever_holds_the_customer(self):
+        self._agreed("pause", date(2025, 3, 17), date(2025, 3, 21))
+        self._assign(self.customer, self.boris, date(2025, 3, 17))
+        self.assertEqual(self._figures(self.customer), {self.anna: (2, 0, 0), self.boris: (1, 0, 1)})
+
+    def test_an_own_norm_governs_from_the_next_period_on(self):
+        self._agreed("own_norm", date(2025, 3, 10), date(2025, 12, 31), goal=1)
+        self.assertEqual(self._figures(self.customer), {self.anna: (4, 0, 0)})
+        self.assertEqual(self._figures(self.customer, self._period(date(2025, 4, 1))), {self.anna: (1, 0, 0)})
+
+    def test_an_own_norm_judges_a_customer_whose_class_has_none(self):
+        self.customer.discipline_id.sudo().abc_class_id = self.class_d
+        self._agreed("own_norm", date(2025, 3, 10), date(2025, 12, 31), goal=2)
+        self.assertEqual(self._figures(self.customer, self._period(date(2025, 4, 1))), {self.anna: (2, 0, 0)})
+
+    def test_a_season_comes_back_every_year(self):
+        self._agreed("pause", date(2025, 6, 1), date(2025, 8, 31), recurs=True)
+        for year in (2025, 2026, 2028):
+            self.assertEqual(self._figures(self.customer, self._period(date(year, 7, 1))), {self.anna: (0, 0, 4)})
+            self.assertEqual(self._figures(self.customer, self._period(date(year, 9, 1))), {self.anna: (4, 0, 0)})
+
+    def test_a_season_over_the_turn_of_the_year_comes_back_whole(self):
+        row = self._agreed("pause", date(2025, 12, 20), date(2026, 1, 15), recurs=True)
+        self.assertEqual(row._spans(date(2026, 12, 1), date(2027, 1, 31)), [(date(2026, 12, 20), date(2027, 1, 15))])
+        self.assertEqual(row._spans(date(2027, 1, 1), date(2027, 1, 31)), [(date(2027, 1, 1), date(2027, 1, 15))])
+
+    def test_an_exception_that_was_ended_holds_no_longer_and_does_not_come_back(self):
+        row = self._agreed("pause", date(2025, 3, 10), date(2025, 4, 30), recurs=True)
+        with freeze_time("2025-03-17 09:00"):
+            row.with_user(self.supervisor).action_end()
+        self.assertEqual(row.ended_on, date(2025, 3, 17))
+        self.assertEqual(self._figures(self.customer), {self.anna: (3, 0, 1)})
+        self.assertFalse(row._spans(date(2026, 1, 1), date(2026, 12, 31)))
+
+    def test_an_exception_is_never_retroactive(self):
+        with self._refused(ValidationError, "Company cannot begin in the past"):
+            self._request("pause", date(2025, 3, 9), date(2025, 3, 31))
+
+    def test_an_exception_lasts_a_year_at_most(self):
+        with self._refused(ValidationError, "Company may last 12 months at most"):
+            self._request("pause", date(2025, 3, 10), date(2026, 3, 20))
+        with self._refused(ValidationError, "ends before it begins"):
+            self._request("pause", date(2025, 3, 20), date(2025, 3, 10))
+
+    def test_an_own_norm_of_nothing_is_refused(self):
+        with self._refused(ValidationError, "own norm of Company must be 1 or more"):
+            self._request("own_norm", date(2025, 3, 10), date(2025, 3, 31), goal=0)
+
+    def test_nobody_approves_his_own_request_nor_slips_it_in_approved(self):
+        row = self._request("pause", date(2025, 3, 10), date(2025, 3, 31), state="approved")
+        self.assertEqual((row.state, row.requested_by_id, row.user_id), ("requested", self.anna, self.anna))
+        with self.assertRaises(AccessError):
+            row.action_approve()
+        with self.assertRaises(AccessError):
+            row.write({"state": "approved"})
+
+    def test_a_decided_exception_is_decided_once_and_not_changed(self):
+        row = self._agreed("pause", date(2025, 3, 10), date(2025, 3, 31))
+        with self.assertRaises(AccessError):
+            row.with_user(self.anna).write({"date_until": date(2025, 12, 31)})
+        with self._refused(UserError, "decided already"):
+            row.with_user(self.supervisor).action_refuse()
+
+    def test_an_exception_for_an_employee_is_his_companys(self):
+        person = self.env["res.partner"].create({"name": "Person", "parent_id": self.customer.id})
+        row = self._request("pause", date(2025, 3, 10), date(2025, 3, 31), partner_id=person.id)
+        self.assertEqual(row.partner_id, self.customer)

@@ -1,0 +1,71 @@
+"""Policies that cannot be, presets, and versions."""
+
+from datetime import date
+
+from freezegun import freeze_time
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
+from psycopg2.errors import UniqueViolation
+
+from .common import NOW
+from .verdict_common import CLOSING, VerdictCommon
+
+
+@tagged("post_install", "-at_install")
+@freeze_time(NOW)
+class TestPolicy(VerdictCommon):
+    def _policy(self, **values):
+        return self.env["discipline.policy"].create(
+            {"company_id": self.company.id, "valid_from": date(2025, 6, 1), "preset": "custom", **values}
+        )
+
+    def test_numbers_that_make_no_sense_are_refused_by_name(self):
+        for values, words in (
+            ({"min_gap": 0}, "“Days between Contacts” is 0: it must be at least 1"),
+            ({"backdating": -1}, "“Logged Within” is -1"),
+            ({"missed_of": 0}, "“Of the Last” is 0"),
+            ({"missed_needed": 3, "missed_of": 2}, "3 missed periods of the last 2"),
+            ({"closing_days": 1, "backdating": 2}, "closes a period 1 working days after its end"),
+        ):
+            with self._refused(ValidationError, words):
+                self._policy(**values)
+
+    def test_the_preset_of_the_article_withdraws_after_any_missed_month(self):
+        policy = self._policy(preset="article")
+        self.assertEqual(policy._rule_for(self.class_a), (1, 1, 100))
+
+    def test_the_balanced_preset_gives_class_c_its_own_rule(self):
+        with Form(self.env["discipline.policy"].with_user(self.administrator)) as form:
+            form.valid_from = date(2025, 6, 1)
+            form.preset = "balanced"
+        policy = form.record
+        self.assertEqual(policy._rule_for(self.class_a), (2, 3, 50))
+        self.assertEqual(policy._rule_for(self.class_b), (2, 3, 50))
+        self.assertEqual(policy._rule_for(self.class_c), (3, 3, 50))
+
+    def test_the_version_of_the_day_governs(self):
+        newer = self._policy()
+        Policy = self.env["discipline.policy"]
+        self.assertEqual(Policy._policy_on(self.company, date(2025, 5, 31)), self.policy)
+        self.assertEqual(Policy._policy_on(self.company, date(2025, 6, 1)), newer)
+        self.assertEqual(Policy._policy_on(self.company, date(2020, 1, 1)), self.policy)
+
+    def test_a_policy_that_closed_a_period_is_not_changed(self):
+        period = self._period()
+        with freeze_time(CLOSING):
+            period.action_close()
+        with self._refused(UserError, "Make a new version with a later date"):
+            self.policy.min_gap = 2
+        with self._refused(UserError, "Periods rest on the policy"):
+            self.policy.unlink()
+
+    def test_two_policies_from_the_same_day_are_refused(self):
+        self._policy()
+        with mute_logger("odoo.sql_db"), self.assertRaises(UniqueViolation):
+            self._policy()
+
+    def test_only_an_administrator_sets_policies(self):
+        for user in (self.anna, self.supervisor):
+            with self.assertRaises(AccessError):
+                self.policy.with_user(user).write({"appeal_days": 1})
