@@ -304,7 +304,7 @@ class DisciplineCompliance(models.Model):
         self._flush_facts()
         for batch, done, total in self._batches(period, partner_ids, period.closing_at):
             self.env["discipline.contact"]._derive_counted(
-                period.company_id, period.kind, period.date_start, period.date_end, self._of_kind(period, batch)
+                period.company_id, period.kind, period.date_start, period.date_end, batch
             )
             if days:
                 self.env.cr.execute(self._verdict_sql(period, snapshot, days, batch))

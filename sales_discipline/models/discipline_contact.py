@@ -632,6 +632,22 @@ class DisciplineContact(models.Model):
         kinds = self.env["discipline.period"]._kinds(company)
         if len(kinds) == 1:
             return partner_ids if kind in kinds else []
+        period = (
+            self.env["discipline.period"]
+            .sudo()
+            .search(
+                [
+                    ("company_id", "=", company.id),
+                    ("kind", "=", kind),
+                    ("date_start", "<=", day),
+                    ("date_end", ">=", day),
+                ],
+                limit=1,
+            )
+        )
+        if period:
+            # a team's own norm may be of another kind than the general one of its class
+            return self.env["discipline.compliance"]._of_kind(period, partner_ids)
         norms = self.env["discipline.norm"]._norm_rows(company, day, day)
         weekly = {row[0] for row in norms if row[2] == "week" and row[3] <= day < row[4]}
         rows = self.env.execute_query(
