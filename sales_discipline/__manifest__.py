@@ -63,6 +63,8 @@
         "report/discipline_contact_conversion_views.xml",
         "views/discipline_stage_rule_views.xml",
         "views/discipline_revenue_views.xml",
+        "views/discipline_stopped_buying_views.xml",
+        "wizards/discipline_abc_hand_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
         "views/res_users_views.xml",

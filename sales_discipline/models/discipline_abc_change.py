@@ -1,6 +1,7 @@
 """Moves from class to class: decided by an analysis or by hand, in force from their day on."""
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 ORIGINS = [
@@ -105,6 +106,48 @@ class DisciplineAbcChange(models.Model):
                 uid=self.env.uid,
             )
         )
+
+    @api.model
+    def _set_by_hand(self, customers, abc_class, lock, reason):
+        """Give customers a class by hand, in force from the next month on, and lock or unlock it at once.
+
+        A customer who never had a class gets it for the running month. Who decides is checked where it is decided.
+
+        :param customers: discipline.customer
+        :param abc_class: discipline.abc.class; empty leaves the classes as they are
+        :param bool lock: analyses leave the class alone
+        :param str reason: why; it stays in the history
+        :raise UserError: if no reason is given
+        """
+        if not reason:
+            raise UserError(self.env._("Say why the class is decided by hand: the reason stays in the history."))
+        customers = customers.sudo()
+        customers.write({"abc_locked": lock})
+        moving = customers.filtered(lambda customer: abc_class and customer.abc_class_id != abc_class)
+        if not moving:
+            return
+        self.env.flush_all()
+        self._ensure_history(SQL("SELECT unnest(%s::int[])", moving.partner_id.ids))
+        rows = []
+        for company, members in moving.grouped("company_id").items():
+            first = self.env["discipline.calendar"]._today(company).replace(day=1)
+            following = fields.Date.add(first, months=1)
+            rows += [
+                {
+                    "partner_id": customer.partner_id.id,
+                    "customer_ref": customer.partner_id.id,
+                    "class_from_id": customer.abc_class_id.id,
+                    "class_to_id": abc_class.id,
+                    "date_effective": following if customer.abc_class_id else first,
+                    "company_id": company.id,
+                    "origin": "hand",
+                    "reason": reason,
+                }
+                for customer in members
+            ]
+        self._ledger().create(rows)
+        for company in moving.company_id:
+            self.env["discipline.compliance"].sudo()._evaluate_customers(self._come_into_force(company))
 
     @api.model
     def _merge_customers(self, source_ids, target):

@@ -229,6 +229,7 @@ class DisciplineAbcRun(models.Model):
             self._forget()
         self.env.flush_all()
         self.env.cr.execute(self._lines_sql())
+        self.env.cr.execute(self._xyz_sql())
         self.env.cr.execute(self._totals_sql())
         self.invalidate_recordset()
         figures = self.env.execute_query(
@@ -390,6 +391,39 @@ class DisciplineAbcRun(models.Model):
             run=self.id,
             former_run=self._former_run().id or None,
             uid=self.env.uid,
+        )
+
+    def _xyz_sql(self):
+        """Return the statement that says how evenly each customer buys: deviation of his months / their mean.
+
+        Months without purchases count as 0, so sums and sums of squares over the months with purchases suffice.
+        """
+        date_to = self._window()[1]
+        Calendar = self.env["discipline.calendar"]
+        starts = [Calendar._months_back(date_to, number) for number in range(self.months, 0, -1)]
+        months = SQL(" UNION ALL ").join(
+            self.env["discipline.revenue"]._sums_sql(
+                self.company_id, start, fields.Date.add(start, months=1), [self.kind, "return"]
+            )
+            for start in starts
+        )
+        return SQL(
+            """
+            UPDATE discipline_abc_run_line l
+               SET variation = round(v.variation, 1),
+                   xyz = CASE WHEN v.variation <= %(x)s::numeric THEN 'x'
+                              WHEN v.variation <= %(y)s::numeric THEN 'y' ELSE 'z' END
+              FROM (SELECT customer_id,
+                           100 * sqrt(GREATEST(%(months)s * sum(amount * amount) - sum(amount) * sum(amount), 0))
+                           / sum(amount) AS variation
+                      FROM (%(sums)s) m GROUP BY customer_id HAVING sum(amount) > 0) v
+             WHERE l.run_id = %(run)s AND l.customer_ref = v.customer_id
+            """,
+            x=str(self.company_id.discipline_xyz_x),
+            y=str(self.company_id.discipline_xyz_y),
+            months=self.months,
+            sums=months,
+            run=self.id,
         )
 
     def _totals_sql(self):
@@ -624,6 +658,14 @@ class DisciplineAbcRun(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_abc_pareto_action")
         action["domain"] = [("run_id", "=", self.id), ("revenue_to", ">", 0)]
         action["display_name"] = self.display_name
+        return action
+
+    def action_open_xyz(self):
+        """Open the table of classes by regularity of purchases; each cell opens its customers."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_abc_xyz_action")
+        action["domain"] = [("run_id", "=", self.id), ("xyz", "!=", False)]
+        action["display_name"] = self.env._("ABC-XYZ, %(run)s", run=self.display_name)
         return action
 
     def _lines_action(self, domain):

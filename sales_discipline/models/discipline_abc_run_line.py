@@ -36,6 +36,19 @@ class DisciplineAbcRunLine(models.Model):
         help="Why the class is not the one by the rule.",
     )
     moved = fields.Boolean(readonly=True, help="The analysis gives the customer another class.")
+    variation = fields.Float(
+        "Variation, %",
+        digits=(8, 1),
+        readonly=True,
+        aggregator="avg",
+        help="How unevenly he buys: deviation of monthly purchases / their mean.",
+    )
+    xyz = fields.Selection(
+        [("x", "X"), ("y", "Y"), ("z", "Z")],
+        "XYZ",
+        readonly=True,
+        help="X buys evenly, Y less so, Z at random; the bounds of the variation are in Settings.",
+    )
     user_id = fields.Many2one(related="partner_id.user_id", string="Responsible Manager")
 
     _run_idx = models.Index("(run_id, rank)")

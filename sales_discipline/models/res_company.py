@@ -43,6 +43,12 @@ class ResCompany(models.Model):
         default=0,
         help="For so many months after his first purchase a customer is not moved to a lower class.",
     )
+    discipline_xyz_x = fields.Float(
+        "X up to, %", digits=(5, 1), default=25, help="A customer is X while his months vary by no more than this."
+    )
+    discipline_xyz_y = fields.Float(
+        "Y up to, %", digits=(5, 1), default=50, help="A customer is Y while his months vary by no more than this."
+    )
     discipline_abc_approval = fields.Boolean(
         "Approve ABC Analysis", help="The monthly analysis waits for a Sales administrator to apply it."
     )
@@ -81,6 +87,17 @@ class ResCompany(models.Model):
                 raise ValidationError(
                     self.env._(
                         "In the settings of %(company)s, “ABC over Months” and “Contacts per Day” must be 1 or more.",
+                        company=company.name,
+                    )
+                )
+
+    @api.constrains("discipline_xyz_x", "discipline_xyz_y")
+    def _check_discipline_xyz(self):
+        for company in self:
+            if not 0 <= company.discipline_xyz_x < company.discipline_xyz_y:
+                raise ValidationError(
+                    self.env._(
+                        "In the settings of %(company)s, the bound of X must be 0 %% or more and below the bound of Y.",
                         company=company.name,
                     )
                 )

@@ -2,4 +2,5 @@ from . import (
     discipline_contact_conversion,
     discipline_funnel_report,
     discipline_performance,
+    discipline_stopped_buying,
 )

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
 from ..engine.abc import classify, settled
+from ..engine.buying import stopped, usual_interval, variation
 from .common import NOW, DisciplineCommon
 
 RETAIL = Path(__file__).parent / "data" / "online_retail_2009_2010" / "invoices.csv"
@@ -295,6 +296,49 @@ class TestAbcRun(AbcCommon):
                     row.with_context(install_mode=len(values) > 1 and row == self.class_c).write(row_values)
             self.assertIn(sentence, str(caught.exception))
 
+    def test_a_class_by_hand_is_locked_and_explained(self):
+        self._run().action_apply()
+        wizard = self.env["discipline.abc.hand"].with_user(self.supervisor)
+        hand = wizard.with_context(active_model="discipline.customer", active_ids=self.small.discipline_id.ids).create(
+            {"abc_class_id": self.class_a.id, "lock": True, "reason": "A promising customer"}
+        )
+        hand.action_apply()
+        change = self.Change.search([("customer_ref", "=", self.small.id), ("origin", "=", "hand")])
+        self.assertEqual((change.date_effective, change.create_uid), (date(2025, 4, 1), self.supervisor))
+        self.assertIn("A promising customer", change.explanation)
+        self.assertEqual(self.small.discipline_abc_class_id, self.class_c)
+        with freeze_time("2025-04-01 01:30"):
+            self.Run._nightly(self.company)
+            self.assertEqual(self.small.discipline_abc_class_id, self.class_a)
+        with self.assertRaises(UserError):
+            hand.reason = " "
+            hand.action_apply()
+        theirs = self._customer("Theirs", self.dmitri)
+        hand = wizard.create({"customer_ids": theirs.discipline_id.ids, "abc_class_id": self.class_a.id, "reason": "?"})
+        with self.assertRaises(AccessError):
+            hand.action_apply()
+        with self.assertRaises(AccessError):
+            self.env["discipline.abc.hand"].with_user(self.anna).create({"reason": "mine"})
+
+    def test_xyz_says_how_evenly_a_customer_buys(self):
+        self.env.cr.execute("DELETE FROM discipline_revenue")
+        months = [f"{2024 + (2 + number) // 12}-{(2 + number) % 12 + 1:02d}-10" for number in range(12)]
+        amounts = {
+            self.big: [100] * 12,
+            self.middle: [100, 160, 40, 100, 160, 40, 100, 160, 40, 100, 160, 40],
+            self.small: [0] * 11 + [50],
+        }
+        for partner, sums in amounts.items():
+            for day, amount in zip(months, sums, strict=True):
+                if amount:
+                    self._bought(partner, amount, day)
+        run = self._run()
+        for partner, expected in ((self.big, "x"), (self.middle, "y"), (self.small, "z")):
+            line = self._line(run, partner)
+            self.assertEqual(line.xyz, expected)
+            self.assertAlmostEqual(line.variation, variation(amounts[partner]), delta=0.06)
+        self.assertFalse(self._line(run, self.none).xyz)
+
     def test_the_number_of_statements_does_not_depend_on_the_number_of_customers(self):
         counts = []
         for size in (5, 60):
@@ -369,6 +413,58 @@ class TestAbcProperties(AbcCommon):
             self.assertEqual(got[customer.id], settled(letter, share, self.bounds, Decimal(str(margin))))
             before += amount
         run.unlink()
+
+
+@tagged("post_install", "-at_install")
+@freeze_time(NOW)
+class TestStoppedBuying(AbcCommon):
+    """The report and the engine agree on who stopped buying."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.customer = cls._customer("Buyer", cls.anna)
+
+    def _row(self, partner):
+        self.env["discipline.stopped.buying"].invalidate_model()
+        return self.env["discipline.stopped.buying"].search([("partner_id", "=", partner.id)])
+
+    def test_silence_of_one_and_a_half_usual_intervals(self):
+        for day in ("2025-01-09", "2025-01-29", "2025-02-18"):
+            self._bought(self.customer, 100, day)
+        self.assertFalse(self._row(self.customer))
+        with freeze_time("2025-03-21"):
+            row = self._row(self.customer)
+            self.assertEqual((row.sign, row.usual_interval, row.days_since), ("silent", 20, 31))
+            self.assertEqual(row.last_purchase, date(2025, 2, 18))
+
+    def test_a_fall_of_thirty_percent_names_the_lost_sum(self):
+        self._bought(self.customer, 900, "2024-06-01")
+        self._bought(self.customer, 200, "2025-02-18")
+        row = self._row(self.customer)
+        self.assertEqual((row.sign, row.recent, row.quarter, row.lost), ("down", 200, 300, 100))
+
+    def test_a_manager_sees_his_own_customers_only(self):
+        self._bought(self.customer, 900, "2024-06-01")
+        Report = self.env["discipline.stopped.buying"]
+        self.assertTrue(Report.with_user(self.anna).search([("partner_id", "=", self.customer.id)]))
+        self.assertFalse(Report.with_user(self.boris).search([("partner_id", "=", self.customer.id)]))
+
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(st.dictionaries(st.integers(0, 420), st.integers(1, 50), min_size=1, max_size=8))
+    def test_the_report_says_what_the_engine_says(self, purchases):
+        self.env.cr.execute("DELETE FROM discipline_revenue")
+        today = date(2025, 3, 10)
+        bought = {today - timedelta(days=ago): amount for ago, amount in purchases.items()}
+        for day, amount in bought.items():
+            self._bought(self.customer, amount, day.isoformat())
+        recent = sum(amount for day, amount in bought.items() if day > date(2024, 12, 10))
+        year = sum(amount for day, amount in bought.items() if date(2024, 3, 10) < day <= date(2024, 12, 10))
+        expected = stopped(bought, today, Decimal(recent), Decimal(year) / 3)
+        row = self._row(self.customer)
+        self.assertEqual(row.sign or None, expected)
+        if row:
+            self.assertEqual(row.usual_interval or None, usual_interval(bought))
 
 
 @tagged("post_install", "-at_install")

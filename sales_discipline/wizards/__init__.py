@@ -1,4 +1,5 @@
 from . import (
+    discipline_abc_hand,
     crm_lead_lost,
     discipline_contact_log,
     discipline_contact_void,
