@@ -54,4 +54,5 @@ STEPS = (
     "contacts",
     "periods",
     "judge",
+    "plans",
 )

@@ -8,6 +8,9 @@ from . import contacts, portfolios
 from .company import MONTHS
 from .customers import Customers
 
+#: those who plan their next contact
+PLANNERS = ("diligent", "average", "late")
+
 
 class Year(Customers):
     """The steps that make a year of work out of customers and opportunities."""
@@ -135,6 +138,33 @@ class Year(Customers):
         """Open the months of the year of data."""
         for number in range(MONTHS):
             self.env["discipline.period"]._open_for(self.company, portfolios.month_start(self.first, number))
+
+    def plans(self):
+        """Plan the next calls of those who plan at all, within the next ten working days, a customer a day.
+
+        Customers whose contact is overdue have none: they are what My Day begins with.
+        """
+        Calendar = self.env["discipline.calendar"]
+        start = self.today + timedelta(days=1)
+        days = Calendar._working_days(self.company, start, start + timedelta(days=20))[:10]
+        planners = {self.users[name].id for name, style in portfolios.BEHAVIOUR.items() if style in PLANNERS}
+        customers = self.env["discipline.customer"].search(
+            [("user_id", "in", sorted(planners)), ("state", "!=", "behind")], order="user_id, id"
+        )
+        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(
+            [
+                {
+                    "activity_type_id": self.env.ref("mail.mail_activity_data_call").id,
+                    "res_model_id": self.env["ir.model"]._get_id("res.partner"),
+                    "res_id": customer.partner_id.id,
+                    "user_id": customer.user_id.id,
+                    "summary": "Simulated plan: the next call",
+                    "date_deadline": days[number % len(days)],
+                    "automated": False,
+                }
+                for number, customer in enumerate(customers)
+            ]
+        )
 
     def judge(self):
         """Close the months that can be closed, in order; propose for the last one; judge the running one."""
