@@ -215,13 +215,14 @@ class DisciplineProfile(models.AbstractModel):
                 """
                 INSERT INTO discipline_profile_value (kind, value, key, valid, customer_ref, create_date)
                 SELECT n.kind, n.value, n.key, n.valid,
-                       COALESCE((SELECT v.customer_ref FROM discipline_profile_value v WHERE v.key = n.key
-                               ORDER BY v.id LIMIT 1), m.customer_group_id, m.id),
+                       COALESCE(f.customer_ref, m.customer_group_id, m.id),
                        now() AT TIME ZONE 'UTC'
                   FROM unnest(%(partners)s::int[], %(kinds)s::text[], %(values)s::text[], %(keys)s::text[],
                               %(valid)s::bool[]) AS n(partner_id, kind, value, key, valid)
                   JOIN res_partner p ON p.id = n.partner_id
                   JOIN res_partner m ON m.id = p.commercial_partner_id
+             LEFT JOIN (SELECT DISTINCT ON (v.key) v.key, v.customer_ref FROM discipline_profile_value v
+                         WHERE v.key = ANY(%(keys)s::text[]) ORDER BY v.key, v.id) f ON f.key = n.key
               ORDER BY n.kind, n.value, n.partner_id
                     ON CONFLICT (kind, value) DO NOTHING
                 """,
