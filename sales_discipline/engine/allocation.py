@@ -23,6 +23,9 @@ EPS = 1e-9
 #: how many customers are seated by moving others, and how many steps lower the highest level
 REPAIRS = 300
 ROUNDS = 400
+#: up to so many pairs of a customer and a receiver the best is searched for, with so many trials at a time
+SMALL = 2000
+TRIALS = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,25 @@ class _Batch:
         for customer in (left + rest)[:REPAIRS] if left else ():
             _sit_down(customer, seats) or _make_room(customer, seats)
         _improve(seats)
+        if 0 < len(self.customers) * len(seats) <= SMALL:
+            seats = self._searched(seats)
+        return seats
+
+    def _searched(self, seats: list[_Seat]) -> list[_Seat]:
+        """Return better seats of a small batch: more customers, then a lower highest level, as far as trials go."""
+        heavy_first = self.customers[::-1]
+        count, most = sum(seat.count for seat in seats), len(self._choose(self.seats()))
+        for wanted in range(most, count, -1):
+            found = _search(heavy_first, self.seats(), len(heavy_first) - wanted)
+            if found:
+                seats, count = found, wanted
+                break
+        while count:
+            top = max(seat.level() for seat in seats if seat.count)
+            found = _search(heavy_first, self.seats(), len(heavy_first) - count, top - 1e-6)
+            if not found:
+                break
+            seats = found
         return seats
 
     def _choose(self, seats: list[_Seat]) -> list[Customer]:
@@ -352,6 +374,110 @@ def _make_room(customer: Customer, seats: list[_Seat], limit: float = float("inf
                     return True
                 seat.take(other)
     return False
+
+
+# ----------------------------------------------------------------------
+# Searching
+# ----------------------------------------------------------------------
+
+
+def _search(customers: list[Customer], seats: list[_Seat], skips: int, limit: float = float("inf")):
+    """Seat all but ``skips`` of the customers with every level up to ``limit``, by trial and error.
+
+    :param customers: the heaviest first
+    :return: the seats, or None where that is impossible or too many trials would be needed
+    """
+    # the tightest fit first keeps room for the heavy ones; the loosest first spreads them
+    return _Search(customers, seats, skips, limit, 1).run() or _Search(customers, seats, skips, limit, -1).run()
+
+
+class _Search:
+    def __init__(self, customers, seats, skips, limit, order):
+        self.customers, self.seats, self.skips, self.order = customers, seats, skips, order
+        self.free, self.places = [], []
+        for seat in seats:
+            free, places = max(0, seat.free), len(customers)
+            if seat.receiver.intake is not None:
+                places = min(places, max(0, seat.receiver.intake))
+            below = int(min(limit, 1e9) * seat.scale - seat.base + EPS)
+            if limit * seat.scale < seat.base:
+                places = 0
+            elif seat.by_count:
+                places = min(places, below)
+            else:
+                free = min(free, below)
+            self.free.append(free)
+            self.places.append(places)
+        self.may = {customer.id: [i for i, seat in enumerate(seats) if seat.may(customer)] for customer in customers}
+        # loads of the customers that are still to come, the lightest first, summed up
+        self.sums = [self._light_sums(index) for index in range(len(customers) + 1)]
+        self.failed = set()
+        self.trials = TRIALS
+        self.where = []
+
+    def _light_sums(self, index):
+        sums = [0]
+        for customer in reversed(self.customers[index:]):
+            sums.append(sums[-1] + customer.load)
+        return sums
+
+    def run(self):
+        if not self._seat(0, self.skips):
+            return None
+        for customer, index in zip(self.customers, self.where, strict=True):
+            if index is not None:
+                self.seats[index].take(customer)
+        return self.seats
+
+    def _seat(self, index, skips):
+        if index == len(self.customers):
+            return True
+        key = (index, skips, *self.free, *self.places)
+        if self.trials <= 0 or key in self.failed:
+            return False
+        self.trials -= 1
+        if self._possible(index, skips):
+            customer = self.customers[index]
+            room = sum(free for free, places in zip(self.free, self.places, strict=True) if places)
+            must_skip = skips and self.sums[index][-1] > room
+            if must_skip and self._skip(index, skips):
+                return True
+            for number in sorted(self.may[customer.id], key=lambda i: (self.order * self.free[i], self.seats[i].tie)):
+                if self.places[number] and self.free[number] >= customer.load:
+                    self.free[number] -= customer.load
+                    self.places[number] -= 1
+                    self.where.append(number)
+                    if self._seat(index + 1, skips):
+                        return True
+                    self.where.pop()
+                    self.free[number] += customer.load
+                    self.places[number] += 1
+            if skips and not must_skip and self._skip(index, skips):
+                return True
+        self.failed.add(key)
+        return False
+
+    def _skip(self, index, skips):
+        self.where.append(None)
+        if self._seat(index + 1, skips - 1):
+            return True
+        self.where.pop()
+        return False
+
+    def _possible(self, index, skips):
+        """Tell whether the sums allow it: contacts, places, and places for the heaviest."""
+        left = len(self.customers) - index - skips
+        if left <= 0:
+            return True
+        if self.sums[index][left] > sum(self.free) or left > sum(self.places):
+            return False
+        # of the customers to come, all but ``skips`` weigh at least as much as this one or are lighter than it
+        heavy = self.customers[index + skips].load if index + skips < len(self.customers) else 0
+        if not heavy:
+            return True
+        same = sum(1 for customer in self.customers[index:] if customer.load >= heavy) - skips
+        fitting = sum(min(places, free // heavy) for free, places in zip(self.free, self.places, strict=True))
+        return same <= fitting
 
 
 # ----------------------------------------------------------------------

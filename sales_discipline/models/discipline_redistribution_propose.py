@@ -13,7 +13,7 @@ from .res_users import SUPERVISOR
 #: causes in which the receivers with the fewest customers come first, and no switch or attainment is asked for
 FEWEST_FIRST = ("orphan", "unfilled", "departure")
 #: beyond so many pairs of a kind of customers and a receiver, kinds are told apart by less
-PAIRS = 2_000_000
+PAIRS = 1_000_000
 
 
 class DisciplineRedistribution(models.Model):
