@@ -97,10 +97,9 @@ class DisciplineLeadFact(models.AbstractModel):
                 columns=SQL(", ").join(map(SQL.identifier, names)),
                 links=SQL(", ").join(map(SQL.identifier, self._fact_links)),
                 prefixed=SQL(", ").join(SQL.identifier("n", name) for name in names),
-                linked=SQL(", ").join(self._link_sql(name, column) for name, column in self._fact_links.items()),
+                linked=SQL(", ").join(self._link_sql(*link) for link in self._fact_links.items()),
                 arrays=SQL(", ").join(
-                    SQL("%s::%s[]", [row.get(name) for row in rows], SQL(type_))
-                    for name, type_ in self._fact_columns.items()
+                    SQL("%s::%s[]", [row.get(name) for row in rows], SQL(self._fact_columns[name])) for name in names
                 ),
                 uid=self.env.uid,
             )

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Command
 
 from ..models.discipline_contact import TOLERANCE
 
@@ -61,11 +62,11 @@ class DisciplineContactLog(models.TransientModel):
     last_note = fields.Text("Last Talk", compute="_compute_standing")
 
     @api.model
-    def default_get(self, names):
-        values = super().default_get(names)
+    def default_get(self, fields):
+        values = super().default_get(fields)
         context = self.env.context
         model, ids = context.get("active_model"), context.get("active_ids") or []
-        if "partner_ids" in names and not values.get("partner_ids") and model in self._sources() and ids:
+        if "partner_ids" in fields and not values.get("partner_ids") and model in self._sources() and ids:
             records = self.env[model].browse(ids)
             partners = self._sources()[model](records)
             if not partners:
@@ -76,7 +77,7 @@ class DisciplineContactLog(models.TransientModel):
                 )
             if len(records) == 1 and len(partners) == 1 and not partners.is_company and partners.parent_id:
                 values["person_id"] = partners.id
-            values["partner_ids"] = [fields.Command.set(partners._discipline_customer().ids)]
+            values["partner_ids"] = [Command.set(partners._discipline_customer().ids)]
             if model == "crm.lead" and len(records) == 1:
                 values["lead_id"] = records.id
         return values

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 
 
 class DisciplineRedistributionSelect(models.TransientModel):
@@ -32,15 +33,15 @@ class DisciplineRedistributionSelect(models.TransientModel):
             wizard.customer_count = len(wizard.customer_ids)
 
     @api.model
-    def default_get(self, names):
-        values = super().default_get(names)
+    def default_get(self, fields):
+        values = super().default_get(fields)
         context = self.env.context
         active_ids = context.get("active_ids") or []
         if context.get("active_model") == "discipline.customer":
-            values["customer_ids"] = [fields.Command.set(active_ids)]
+            values["customer_ids"] = [Command.set(active_ids)]
         elif context.get("active_model") == "res.partner":
             partners = self.env["res.partner"].browse(active_ids)._discipline_customer()
-            values["customer_ids"] = [fields.Command.set(partners.discipline_id.ids)]
+            values["customer_ids"] = [Command.set(partners.discipline_id.ids)]
         return values
 
     def action_propose(self):

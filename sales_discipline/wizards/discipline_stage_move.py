@@ -2,6 +2,7 @@
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Command
 
 TEXT = ("char", "text", "html")
 NUMBER = ("float", "monetary", "integer")
@@ -19,8 +20,8 @@ class DisciplineStageMove(models.TransientModel):
     contacts_missing = fields.Char("Contacts to Hold", readonly=True)
 
     @api.model
-    def default_get(self, names):
-        values = super().default_get(names)
+    def default_get(self, fields):
+        values = super().default_get(fields)
         lead = self.env["crm.lead"].browse(values.get("lead_id") or [])
         stage = self.env["crm.stage"].browse(values.get("stage_id") or [])
         if not lead or not stage:
@@ -31,7 +32,7 @@ class DisciplineStageMove(models.TransientModel):
         labels = [Rule._label(*item) for item in missing if item[0] == "contact"]
         values |= {
             "line_ids": [
-                fields.Command.create({"source": kind, "field_name": key, **self._describe(kind, key)})
+                Command.create({"source": kind, "field_name": key, **self._describe(kind, key)})
                 for kind, key in missing
                 if kind in ("lead", "partner")
             ],
@@ -109,7 +110,7 @@ class DisciplineStageMoveLine(models.TransientModel):
         if field.type == "many2one":
             return self.value_id
         if field.type == "many2many":
-            return [fields.Command.link(self.value_id)] if self.value_id else False
+            return [Command.link(self.value_id)] if self.value_id else False
         return False
 
     def _selection_key(self, field):
