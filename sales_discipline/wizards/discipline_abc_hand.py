@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Command
 from odoo.exceptions import AccessError, UserError
 
 from ..models.res_users import SUPERVISOR
@@ -16,10 +17,10 @@ class DisciplineAbcHand(models.TransientModel):
     reason = fields.Char(required=True)
 
     @api.model
-    def default_get(self, fields_list):
-        values = super().default_get(fields_list)
+    def default_get(self, fields):
+        values = super().default_get(fields)
         if self.env.context.get("active_model") == "discipline.customer":
-            values["customer_ids"] = [fields.Command.set(self.env.context.get("active_ids") or [])]
+            values["customer_ids"] = [Command.set(self.env.context.get("active_ids") or [])]
         return values
 
     def action_apply(self):
