@@ -66,7 +66,7 @@ class DisciplineProfileRule(models.Model):
     )
     model_name = fields.Char(compute="_compute_model_name")
     months = fields.Integer(
-        "Months", default=12, help="For a confirmation: for how many months it is good. The button is on the card."
+        default=12, help="For a confirmation: for how many months it is good. The button is on the card."
     )
     placeholder_words = fields.Char(
         help="Words that people of this company type into empty fields, separated by commas; the usual ones "

@@ -29,7 +29,7 @@ class DisciplinePerformance(models.Model):
     day = fields.Date(readonly=True)
     filled = fields.Integer("Cards Filled", readonly=True, help="Customers whose cards this manager made complete.")
     quota = fields.Integer(readonly=True, help="Cards asked for: the quota, or what was left where that is less.")
-    short = fields.Integer("Short", readonly=True)
+    short = fields.Integer(readonly=True)
     rejected = fields.Integer(
         "Not Counted", readonly=True, help="Completions that earned nothing, and why in the ledger."
     )

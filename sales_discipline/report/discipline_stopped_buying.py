@@ -30,7 +30,7 @@ class DisciplineStoppedBuying(models.Model):
         "below a usual quarter.",
     )
     last_purchase = fields.Date(readonly=True)
-    days_since = fields.Integer("Days Since", readonly=True, aggregator=None)
+    days_since = fields.Integer(readonly=True, aggregator=None)
     usual_interval = fields.Float(
         "Usual Interval, Days",
         digits=(8, 1),
