@@ -21,6 +21,7 @@
         "data/discipline_profile_data.xml",
         "views/discipline_menus.xml",
         "views/discipline_policy_views.xml",
+        "views/discipline_rules_views.xml",
         "views/crm_team_views.xml",
         "views/discipline_abc_class_views.xml",
         "views/discipline_abc_change_views.xml",

@@ -24,6 +24,7 @@ from . import (
     calendar_event,
     discipline_norm,
     discipline_policy,
+    discipline_rules,
     discipline_period,
     discipline_absence,
     discipline_exception,

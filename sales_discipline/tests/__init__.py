@@ -16,6 +16,7 @@ from . import (
     test_refusal,
     test_refusal_report,
     test_revenue,
+    test_rules,
     test_sale,
     test_stage_change,
     test_target,

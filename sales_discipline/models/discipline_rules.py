@@ -1,0 +1,261 @@
+"""The rules on one page, in words: what managers read, and who has confirmed reading them."""
+
+import hashlib
+import json
+
+from markupsafe import Markup
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools.misc import format_date
+
+from .discipline_policy import PRESETS
+
+
+class DisciplinePolicy(models.Model):
+    _inherit = "discipline.policy"
+
+    in_words = fields.Html(compute="_compute_in_words", help="What these rules mean, as everybody reads them.")
+    confirmed_by_me = fields.Boolean(compute="_compute_confirmed_by_me")
+    confirmation_ids = fields.One2many("discipline.rules.confirmation", "policy_id", "Read by", readonly=True)
+
+    @api.depends(
+        "min_gap", "backdating", "closing_days", "missed_share", "missed_needed", "missed_of", "receiver_attainment",
+        "cap_per_manager", "intake_cap", "cooldown_days", "newcomer_months", "late_stage_probability", "appeal_days",
+        "approval", "move_leads", "unreachable_attempts", "line_ids.abc_class_id", "line_ids.missed_needed",
+        "line_ids.missed_of", "company_id", "valid_from",
+    )  # fmt: skip
+    @api.depends_context("lang")
+    def _compute_in_words(self):
+        for policy in self:
+            sections = Markup("").join(
+                Markup("<h4>%s</h4><ul>%s</ul>")
+                % (title, Markup("").join(Markup("<li>%s</li>") % sentence for sentence in sentences))
+                for title, sentences in policy._sections()
+                if sentences
+            )
+            policy.in_words = sections
+
+    def _sections(self):
+        """Return the rules as [(title, [sentence])] in the reader's language (a hook for other rooms)."""
+        self.ensure_one()
+        return [
+            (self.env._("Norms of contacts"), self._words_of_norms()),
+            (self.env._("What counts"), self._words_of_counting()),
+            (self.env._("When a customer is withdrawn"), self._words_of_withdrawal()),
+            (self.env._("Who receives, and how it is decided"), self._words_of_receivers()),
+        ]
+
+    def _words_of_norms(self):
+        periods = dict(self.env["discipline.norm"]._fields["period"]._description_selection(self.env))
+        today = self.env["discipline.calendar"]._today(self.company_id)
+        day = max(self.valid_from or today, today)
+        rows = self.env["discipline.norm"]._norm_rows(self.company_id, day, day)
+        norms = self.env["discipline.norm"].sudo().browse(row[5] for row in rows if row[3] <= day < row[4])
+        return [
+            self.env._(
+                "A customer of class %(name)s: at least %(goal)s contact(s) a %(period)s%(team)s.",
+                name=norm.abc_class_id.name,
+                goal=norm.goal,
+                period=periods[norm.period].lower(),
+                team=f" ({norm.team_id.name})" if norm.team_id else "",
+            )
+            for norm in norms.sorted(lambda row: (row.abc_class_id.sequence, row.team_id.id or 0))
+        ]
+
+    def _words_of_counting(self):
+        channels = self.env["discipline.channel"].sudo().search([("counts", "!=", "never")])
+        outcomes = self.env["discipline.outcome"].sudo().search([("counts", "=", False)])
+        sentences = [
+            self.env._("These channels keep the norm: %(names)s.", names=", ".join(channels.mapped("name"))),
+            self.env._(
+                "A contact counts if it comes at least %(days)s working day(s) after the last that counted.",
+                days=self.min_gap,
+            ),
+            self.env._("It must be logged within %(days)s working day(s).", days=self.backdating),
+            self.env._("The responsible manager makes it, his assistant, or his substitute while he is away."),
+            self.env._(
+                "A period is closed %(days)s working day(s) after its end; then its verdicts never change.",
+                days=self.closing_days,
+            ),
+        ]
+        if outcomes:
+            sentences.insert(
+                1, self.env._("These outcomes do not count: %(names)s.", names=", ".join(outcomes.mapped("name")))
+            )
+        if self.unreachable_attempts:
+            sentences.append(
+                self.env._(
+                    "After attempts without an answer on %(days)s different days a supervisor may confirm that a "
+                    "customer cannot be reached: then nothing more is asked.",
+                    days=self.unreachable_attempts,
+                )
+            )
+        return sentences
+
+    def _words_of_withdrawal(self):
+        classes = self.env["discipline.norm"].sudo().search([]).abc_class_id.sorted("sequence")
+        missed = (
+            self.env._("A period is missed if its goal was not attained.")
+            if self.missed_share >= 100
+            else self.env._(
+                "A period is missed if at most %(share)s %% of its goal is attained.", share=self.missed_share
+            )
+        )
+        sentences = [missed]
+        for abc_class in classes:
+            needed, of, _share = self._rule_for(abc_class)
+            sentences.append(
+                self.env._("A customer of class %(name)s is withdrawn after 1 missed period.", name=abc_class.name)
+                if needed == of == 1
+                else self.env._(
+                    "A customer of class %(name)s is withdrawn after %(needed)s missed periods of the last %(of)s.",
+                    name=abc_class.name,
+                    needed=needed,
+                    of=of,
+                )
+            )
+        sentences.append(self.env._("Only the present manager's closed periods count; excused ones are left out."))
+        if self.newcomer_months:
+            sentences.append(
+                self.env._("Nothing is withdrawn from a newcomer for %(months)s months.", months=self.newcomer_months)
+            )
+        if self.cooldown_days:
+            sentences.append(
+                self.env._("A customer who moved does not move again for %(days)s days.", days=self.cooldown_days)
+            )
+        if self.late_stage_probability:
+            sentences.append(
+                self.env._(
+                    "A customer with an open opportunity of at least %(share)s %% is not withdrawn.",
+                    share=self.late_stage_probability,
+                )
+            )
+        if self.cap_per_manager:
+            sentences.append(
+                self.env._(
+                    "At most %(count)s customers are withdrawn from one manager in a month.", count=self.cap_per_manager
+                )
+            )
+        return sentences
+
+    def _words_of_receivers(self):
+        sentences = [
+            self.env._(
+                "Withdrawn customers go to managers who said “I take more customers”, attained at least %(share)s %% "
+                "of their norms and have room.",
+                share=self.receiver_attainment,
+            ),
+            self.env._("Customers of nobody go to those who have the fewest."),
+            self.env._(
+                "Who loses a customer may appeal within %(days)s working days; a supervisor decides.",
+                days=self.appeal_days,
+            ),
+            self.env._("A supervisor approves every redistribution.")
+            if self.approval == "manual"
+            else self.env._("After the appeal deadline a redistribution is carried out by itself."),
+        ]
+        if self.intake_cap:
+            sentences.append(
+                self.env._("One manager receives at most %(count)s customers in a month.", count=self.intake_cap)
+            )
+        if self.move_leads:
+            sentences.append(self.env._("The customer's open opportunities move with him."))
+        return sentences
+
+    # ------------------------------------------------------------------
+    # I have read the rules
+    # ------------------------------------------------------------------
+
+    def _fingerprint(self):
+        """Return a hash of all that the page says, whatever the language: when it changes, it is to be read anew."""
+        self.ensure_one()
+        names = sorted({*PRESETS["article"], "min_gap", "backdating", "closing_days", "receiver_attainment",
+                        "cap_per_manager", "intake_cap", "cooldown_days", "newcomer_months", "appeal_days", "approval",
+                        "move_leads", "unreachable_attempts"})  # fmt: skip
+        today = self.env["discipline.calendar"]._today(self.company_id)
+        facts = {
+            "policy": {name: self[name] for name in names},
+            "lines": sorted((row.abc_class_id.id, row.missed_needed, row.missed_of) for row in self.line_ids),
+            "norms": sorted(
+                (row[0], row[1], row[2], row[6])
+                for row in self.env["discipline.norm"]._norm_rows(self.company_id, today, today)
+            ),
+            "channels": sorted((row.id, row.counts) for row in self.env["discipline.channel"].sudo().search([])),
+            "outcomes": sorted((row.id, row.counts) for row in self.env["discipline.outcome"].sudo().search([])),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    @api.depends_context("uid")
+    def _compute_confirmed_by_me(self):
+        mine = self.env["discipline.rules.confirmation"].search([("user_id", "=", self.env.uid)])
+        known = {(row.policy_id.id, row.fingerprint) for row in mine}
+        for policy in self:
+            policy.confirmed_by_me = bool(policy.id) and (policy.id, policy._fingerprint()) in known
+
+    def action_confirm_rules(self):
+        """Confirm having read these rules; a second time changes nothing."""
+        self.ensure_one()
+        if not self.confirmed_by_me:
+            self.env["discipline.rules.confirmation"]._ledger().create(
+                {
+                    "policy_id": self.id,
+                    "user_id": self.env.uid,
+                    "manager_ref": self.env.uid,
+                    "fingerprint": self._fingerprint(),
+                    "company_id": self.company_id.id,
+                }
+            )
+            self.invalidate_recordset(["confirmed_by_me", "confirmation_ids"])
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "message": self.env._(
+                    "Thank you: you have read the rules of %(day)s.", day=format_date(self.env, self.valid_from)
+                ),
+                "type": "success",
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    @api.model
+    def action_rules(self):
+        """Open the rules that are in force in the person's company.
+
+        :raise UserError: where the company has none yet
+        """
+        policy = self._policy_on(self.env.company, self.env["discipline.calendar"]._today(self.env.company))
+        if not policy:
+            raise UserError(self.env._("%(company)s has no rules yet.", company=self.env.company.name))
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Rules"),
+            "res_model": "discipline.policy",
+            "res_id": policy.id,
+            "views": [(self.env.ref("sales_discipline.discipline_rules_view_form").id, "form")],
+        }
+
+
+class DisciplineRulesConfirmation(models.Model):
+    """Who has read which version of the rules, and when."""
+
+    _name = "discipline.rules.confirmation"
+    _inherit = "discipline.ledger"
+    _description = "Confirmation of the Rules"
+    _order = "create_date desc, id desc"
+    _rec_name = "user_id"
+
+    policy_id = fields.Many2one("discipline.policy", readonly=True, index="btree_not_null", ondelete="set null")
+    user_id = fields.Many2one("res.users", "Manager", readonly=True, index="btree_not_null", ondelete="set null")
+    manager_ref = fields.Integer("Manager No.", readonly=True, required=True)
+    fingerprint = fields.Char(readonly=True, help="Changes when the rules say something else.")
+    company_id = fields.Many2one("res.company", readonly=True, index=True, ondelete="set null")
+    create_date = fields.Datetime("Read on", readonly=True)
+    is_current = fields.Boolean("Still as Read", compute="_compute_is_current")
+
+    _once_uniq = models.UniqueIndex("(policy_id, manager_ref, fingerprint)", "These rules are confirmed already.")
+
+    def _compute_is_current(self):
+        prints = {policy: policy._fingerprint() for policy in self.policy_id}
+        for row in self:
+            row.is_current = bool(row.policy_id) and prints[row.policy_id] == row.fingerprint
