@@ -102,7 +102,7 @@ class DisciplineRedistribution(models.Model):
             batch.line_count = sum(row.values())
             batch.skipped_count = row.get("skipped", 0)
             batch.approved_count = row.get("approved", 0)
-            batch.placed_count = batch.line_count - batch.skipped_count
+            batch.placed_count = batch.line_count - sum(row.get(key, 0) for key in ("skipped", "waived", "cancelled"))
             batch.appeal_count = sum(appeals.get(batch.id, {}).values())
             batch.waiting_count = appeals.get(batch.id, {}).get("open", 0)
 

@@ -98,7 +98,7 @@ class Workbook:
                 if column.total is True and value:
                     sums[index] += value
         sheet.autofilter(0, 0, max(count, 1), len(columns) - 1)
-        if total and count:
+        if total and count and any(column.total for column in columns):
             sheet.write_string(count + 1, 0, total, self._totals["text"])
             for index, column in enumerate(columns):
                 if not column.total:

@@ -26,6 +26,7 @@ class TestWorkbook(DisciplineCommon):
             cls._log(cls.missed, cls.anna, datetime(2025, 3, 11, 10))
         cls.period = cls.env["discipline.period"]._open_for(cls.company, date(2025, 3, 3))
         cls.period._close()
+        cls._log(cls.kept, cls.anna, datetime(2025, 4, 2, 10))
 
     def _open(self, user=None, lang="en_US", **values):
         workbook = (
@@ -43,6 +44,7 @@ class TestWorkbook(DisciplineCommon):
         customers = self._rows(sheets["Contacts per Customer"])
         self.assertEqual(customers["Kept"][3:6], [1, 1, 0])
         self.assertEqual(customers["Silent"][3:6], [0, 0, 0])
+        self.assertEqual(customers["Kept"][7].date(), date(2025, 3, 11), "the later talk of April is not in it")
         silent = self._rows(sheets["Without Contacts"])
         self.assertIn("Silent", silent)
         self.assertEqual(silent["Silent"][3], "none at all")

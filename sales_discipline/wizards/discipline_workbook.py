@@ -95,7 +95,7 @@ class DisciplineWorkbook(models.TransientModel):
         everyone = self.env._("everyone you may see")
         return [
             (self.env._("Made"), f"{fields.Datetime.context_timestamp(self, fields.Datetime.now()):%Y-%m-%d %H:%M}"),
-            (self.env._("By"), self.env.user.name),
+            (self.env._("Prepared by"), self.env.user.name),
             (self.env._("Sales Team"), self.team_id.name or self.env._("every team")),
             (self.env._("Managers"), ", ".join(self.user_ids.mapped("name")) or everyone),
             (
@@ -164,6 +164,18 @@ class DisciplineWorkbook(models.TransientModel):
             row["results"][outcome.name] = row["results"].get(outcome.name, 0) + count
         return facts
 
+    def _last_talks(self):
+        """Return {customer id: day of the last talk} as it was on the workbook's last day; attempts are no talk."""
+        groups = self.env["discipline.contact"]._read_group(
+            Domain("day", "<=", self.date_to)
+            & Domain("company_id", "=", self.company_id.id)
+            & Domain("voided_at", "=", False)
+            & (Domain("outcome_id", "=", False) | Domain("outcome_id.is_attempt", "=", False)),
+            ["customer_ref"],
+            ["day:max"],
+        )
+        return dict(groups)
+
     def _sheet_customers(self, facts):
         columns = [
             Column(self.env._("Customer"), 34),
@@ -176,6 +188,7 @@ class DisciplineWorkbook(models.TransientModel):
             Column(self.env._("Last Contact"), 13, "date"),
             Column(self.env._("Next Contact"), 13, "date"),
         ]
+        talks = self._last_talks()
         empty = {"counted": 0, "rejected": 0, "attempts": 0, "last": None, "results": {}}
 
         def rows():
@@ -189,7 +202,7 @@ class DisciplineWorkbook(models.TransientModel):
                     row["rejected"],
                     row["attempts"],
                     ", ".join(f"{name or '?'}: {count}" for name, count in row["results"].items()),
-                    customer.last_contact_date,
+                    talks.get(customer.partner_id.id),
                     customer.next_contact_date,
                 )
 
@@ -206,6 +219,7 @@ class DisciplineWorkbook(models.TransientModel):
             Column(self.env._("Next Contact"), 13, "date"),
             Column(self.env._("Purchases, 12 Months"), 16, "money", total=True),
         ]
+        talks = self._last_talks()
         none, uncounted = self.env._("none at all"), self.env._("none that counted")
 
         def rows():
@@ -213,14 +227,14 @@ class DisciplineWorkbook(models.TransientModel):
                 row = facts.get(customer.partner_id.id)
                 if row and row["counted"]:
                     continue
-                last = customer.last_contact_date
+                last = talks.get(customer.partner_id.id)
                 yield (
                     customer.partner_id.name,
                     customer.abc_class_id.name,
                     customer.user_id.name,
                     uncounted if row else none,
                     last,
-                    (self.date_to - last).days if last and last <= self.date_to else None,
+                    (self.date_to - last).days if last else None,
                     customer.next_contact_date,
                     customer.revenue_12m,
                 )
@@ -325,8 +339,8 @@ class DisciplineWorkbook(models.TransientModel):
             Column(self.env._("Redistribution"), 26),
             Column(self.env._("Customer"), 34),
             Column(self.env._("Class"), 7),
-            Column(self.env._("From"), 22),
-            Column(self.env._("To"), 22),
+            Column(self.env._("Losing Manager"), 22),
+            Column(self.env._("Receiver"), 22),
             Column(self.env._("Contacts a Month"), 11, "number", total=True),
             Column(self.env._("State"), 18),
             Column(self.env._("Why"), 80),
