@@ -417,7 +417,9 @@ class TestFunnelDownload(HttpCase):
         )
 
     def test_the_workbook_comes_to_whoever_may_see_opportunities_and_to_nobody_else(self):
-        new_test_user(self.env, "sd_seller", groups="base.group_user,sales_team.group_sale_salesman")
+        self.env["res.lang"]._activate_lang("en_US")
+        seller = new_test_user(self.env, "sd_seller", groups="base.group_user,sales_team.group_sale_salesman")
+        seller.lang = "en_US"
         new_test_user(self.env, "sd_clerk", groups="base.group_user")
         answer = self._download("sd_seller", [{"date_from": "2024-01-01"}])
         self.assertEqual(answer.status_code, 200)
