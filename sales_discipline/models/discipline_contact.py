@@ -345,13 +345,19 @@ class DisciplineContact(models.Model):
     def _after_log(self):
         """Let everything derived follow new contacts (a hook for other rooms)."""
         customers = sorted(set(self.mapped("customer_ref")))
-        self._settle_outside_open_periods()
+        self._settle_outside_open_periods(new=True)
         self.env["discipline.compliance"].sudo()._evaluate_customers(customers)
         self._refresh_customers(customers)
 
-    def _settle_outside_open_periods(self):
-        """Decide about contacts that no open period will judge: a closed one keeps its verdicts; before the first
-        judged day the rules are applied all the same, so that reports can tell contacts apart."""
+    def _settle_outside_open_periods(self, new):
+        """Decide about contacts that no open period will judge.
+
+        A closed period keeps its verdicts: what is logged after it is rejected, what is voided keeps its mark, since
+        the verdict rests on it. Before the first judged day the rules are applied all the same, so that reports can
+        tell contacts apart.
+
+        :param bool new: the contacts were logged now, not voided
+        """
         Period = self.env["discipline.period"].sudo()
         wanted = {}
         for company, contacts in self.sudo().grouped("company_id").items():
@@ -368,7 +374,7 @@ class DisciplineContact(models.Model):
             period = known.get((company, kind, first))
             if not period:
                 self._derive_counted(company, kind, first, last, sorted(customers))
-            elif period.state == "closed":
+            elif new and period.state == "closed":
                 self._reject_closed(period, self._of_kind(company, kind, first, sorted(customers)))
 
     def _reject_closed(self, period, customers):
@@ -401,7 +407,7 @@ class DisciplineContact(models.Model):
         if not self.env.user.has_group("sales_team.group_sale_salesman"):
             raise AccessError(self.env._("Only people of the Sales groups log contacts."))
         allowed = {
-            "partner_id", "contact_id", "user_id", "date", "channel_id", "direction", "outcome_id", "note", "duration",
+            "partner_id", "user_id", "date", "channel_id", "direction", "outcome_id", "note", "duration",
             "lead_id", "source_ref",
         }  # fmt: skip
         rows = []
@@ -467,20 +473,9 @@ class DisciplineContact(models.Model):
         customers = sorted(set(self.sudo().mapped("customer_ref")))
         if customers:
             self.flush_model()
-            self.sudo()._settle_outside_open_periods_of_voided()
+            self._settle_outside_open_periods(new=False)
             self.env["discipline.compliance"].sudo()._evaluate_customers(customers)
             self._refresh_customers(customers)
-
-    def _settle_outside_open_periods_of_voided(self):
-        """A voided contact of a closed period keeps its mark: the verdict rests on it. Others are derived anew."""
-        Period = self.env["discipline.period"].sudo()
-        for company, contacts in self.grouped("company_id").items():
-            for kind in Period._kinds(company):
-                for bounds in {period_of(kind, contact.day) for contact in contacts}:
-                    if not Period.search_count(
-                        [("company_id", "=", company.id), ("kind", "=", kind), ("date_start", "=", bounds[0])], limit=1
-                    ):
-                        self._derive_counted(company, kind, *bounds, sorted(set(contacts.mapped("customer_ref"))))
 
     # ------------------------------------------------------------------
     # Counted or not, and why
