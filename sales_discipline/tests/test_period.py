@@ -9,7 +9,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from ..engine import verdicts as engine
-from ..models import discipline_compliance, discipline_period
+from ..models import discipline_compliance_judge, discipline_period
 from .common import NOW
 from .verdict_common import CLOSING, MARCH, VerdictCommon
 
@@ -97,7 +97,7 @@ class TestPeriod(VerdictCommon):
             if len(calls) == 4:
                 raise RuntimeError("power cut")
 
-        with patch.object(discipline_compliance, "BATCH", 2), freeze_time(CLOSING):
+        with patch.object(discipline_compliance_judge, "BATCH", 2), freeze_time(CLOSING):
             with suppress(RuntimeError):
                 period._close(progress=crash)
             self.env.flush_all()

@@ -10,7 +10,7 @@ from odoo.fields import Command
 from odoo.tests import tagged
 
 from ..engine import verdicts as engine
-from ..models import discipline_compliance
+from ..models import discipline_compliance_judge
 from .common import NOW
 from .verdict_common import MARCH, VerdictCommon
 
@@ -325,7 +325,7 @@ class TestVerdicts(VerdictCommon):
             self.assertEqual(self._rows(period), expected)
         self.env.cr.execute("DELETE FROM discipline_compliance WHERE period_id = %s", [period.id])
         self.env.invalidate_all()
-        with patch.object(discipline_compliance, "BATCH", 2):
+        with patch.object(discipline_compliance_judge, "BATCH", 2):
             self.Compliance._evaluate(period)
         self.assertEqual(self._rows(period), expected)
 

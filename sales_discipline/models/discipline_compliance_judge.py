@@ -1,0 +1,433 @@
+"""The judge: the verdicts of a period, by sets.
+
+One set-based statement judges any number of customers; ``engine/verdicts.py`` says the same for one customer, and
+tests hold the two against each other. SQL, in short:
+
+    span     the assignment intervals, cut to the period, in order
+    gov      class, team and norm on the first judged day govern the whole period
+    whole    who held the customer all the period: his goal comes from a small table per manager (``plan``)
+    held...  whoever held it for a part: each window belongs to its majority holder, or is excused
+    carried  contacts beyond an interval's goal go to the next holder: S = cumsum(counted - goal),
+             carry = S - min(0, min S so far)
+
+Whoever is paused by an exception or confirmed as unreachable goes the longer way, window by window, even if one
+manager held him throughout: days on which nothing is asked count like days of absence.
+"""
+
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..engine.windows import windows
+
+BATCH = 50_000
+
+
+class DisciplineCompliance(models.Model):
+    _inherit = "discipline.compliance"
+
+    # ------------------------------------------------------------------
+    # The verdicts of a period
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _evaluate(self, period, partner_ids=None, progress=None):
+        """Judge customers in one period, by sets.
+
+        Idempotent: a second run changes nothing, whatever the batches and their order.
+
+        :param period: discipline.period (one record); a closed one is left alone
+        :param partner_ids: customers to judge; None means everyone who was assigned in the period, in batches
+        :param progress: callable(done, total) after each batch; it may commit
+        """
+        if period.state == "closed":
+            return
+        snapshot = period._refresh_snapshot()
+        days = [fields.Date.to_date(day) for day in snapshot["days"]]
+        self._flush_facts()
+        for batch, done, total in self._batches(period, partner_ids, period.closing_at):
+            self.env["discipline.contact"]._derive_counted(
+                period.company_id, period.kind, period.date_start, period.date_end, batch
+            )
+            if days:
+                self.env.cr.execute(self._verdict_sql(period, snapshot, days, batch))
+                stale = self._mark_unreachable(period, batch)
+                if stale:
+                    self.env.cr.execute(self._verdict_sql(period, snapshot, days, stale))
+            if progress:
+                progress(done, total)
+        self.invalidate_model()
+
+    @api.model
+    def _of_kind(self, period, partner_ids):
+        """Return those of the customers whose contacts are counted in this kind of period.
+
+        A contact counts once. Where norms a week and norms a month stand side by side, a customer with a weekly norm
+        counts by weeks, everybody else by months.
+        """
+        rows = self._governing_norms(period)
+        if len({row[2] for row in rows} | {period.kind}) < 2:
+            return partner_ids
+        return [
+            row[0]
+            for row in self.env.execute_query(
+                SQL(
+                    "WITH %s SELECT id FROM unnest(%s::int[]) AS t(id) LEFT JOIN gov ON gov.customer_ref = t.id "
+                    "WHERE COALESCE(gov.kind, 'month') = %s ORDER BY id",
+                    self._governing_sql(period, partner_ids),
+                    list(partner_ids),
+                    period.kind,
+                )
+            )
+        ]
+
+    def _flush_facts(self):
+        for name in (
+            "discipline.contact",
+            "discipline.assignment",
+            "discipline.customer",
+            "discipline.abc.change",
+            "discipline.compliance",
+            "discipline.period",
+            "discipline.exception",
+        ):
+            self.env[name].flush_model()
+
+    @api.model
+    def _batches(self, period, partner_ids=None, closing=False):
+        """Yield (customer ids, done, total) so that memory and transactions stay small.
+
+        While a period is being closed, customers whose verdicts are final already are left out: an interrupted close
+        goes on.
+        """
+        if partner_ids is not None:
+            yield list(partner_ids), len(partner_ids), len(partner_ids)
+            return
+        final = SQL(
+            "AND NOT EXISTS (SELECT FROM discipline_compliance v WHERE v.period_id = %s AND v.closed "
+            "AND v.customer_ref = a.customer_ref)",
+            period.id,
+        )
+        ids = [
+            row[0]
+            for row in self.env.execute_query(
+                SQL(
+                    """
+                    SELECT DISTINCT a.customer_ref FROM discipline_assignment a
+                     WHERE a.company_id = %(company)s AND a.date_from <= %(end)s
+                       AND (a.date_to IS NULL OR a.date_to > %(start)s) %(final)s
+                     UNION SELECT customer_ref FROM discipline_compliance
+                            WHERE period_id = %(period)s AND closed IS NOT TRUE
+                  ORDER BY 1
+                    """,
+                    company=period.company_id.id,
+                    start=period.date_start,
+                    end=period.date_end,
+                    period=period.id,
+                    final=final if closing else SQL(),
+                )
+            )
+        ]
+        for begin in range(0, len(ids), BATCH):
+            yield ids[begin : begin + BATCH], min(begin + BATCH, len(ids)), len(ids)
+
+    @api.model
+    def _plans(self, period, days, away):
+        """Return the goals of managers who hold a customer all the period, as rows (user id, n, goal, excused, dues).
+
+        They depend on the manager's presence only; user id 0 stands for everybody who was never away. The rule is
+        the engine's: a window is excused if he was there for less than half of its days, and due on its last day on
+        which he is there.
+        """
+        goals = {row[6] for row in self._governing_norms(period)} | {
+            row[2] for row in self._exceptions_in_force(period) if row[1] == "own_norm"
+        }
+        rows = []
+        for n in sorted({min(goal, len(days)) for goal in goals}):
+            cut = windows(n, days)
+            for user, gone in [(0, frozenset()), *away.items()]:
+                dues = []
+                for window in cut:
+                    present = [day for day in window.days if day not in gone]
+                    if 2 * len(present) >= len(window.days):
+                        dues.append(present[-1])
+                rows.append((user, n, len(dues), n - len(dues), dues))
+        return rows
+
+    @api.model
+    def _governing_norms(self, period):
+        """Return the norms of both kinds that can govern a day of the period (see ``discipline.norm._norm_rows``)."""
+        return self.env["discipline.norm"]._norm_rows(period.company_id, period.date_start, period.date_end)
+
+    @api.model
+    def _exceptions_in_force(self, period):
+        """Return the own norms and pauses that touch the period, as (customer, kind, goal, first day, last day)."""
+        return self.env["discipline.exception"]._in_force(
+            period.company_id, period.date_start, period.date_end, ("own_norm", "pause"), period.closing_at
+        )
+
+    @api.model
+    def _governing_sql(self, period, partner_ids):
+        """Return the part of the statement that says what governs each customer of a batch in the period.
+
+        It defines ``span`` (who held him, in order), ``gov`` (class, team, norm and number of windows) and what they
+        rest on; ``gov`` names the kind of period of his norm, which may be another one than this period's.
+        """
+        snapshot = period._refresh_snapshot()
+        norms = self._governing_norms(period)
+        teams = [(int(user), team) for user, team in snapshot["teams"].items()]
+        exceptions = [row for row in self._exceptions_in_force(period) if row[1] == "own_norm"]
+        return SQL(
+            """
+            team AS (SELECT * FROM unnest(%(team_users)s::int[], %(team_ids)s::int[]) AS t(user_id, team_id)),
+            norm AS (SELECT * FROM unnest(%(n_class)s::int[], %(n_team)s::int[], %(n_kind)s::text[], %(n_from)s::date[],
+                                          %(n_until)s::date[], %(n_id)s::int[], %(n_goal)s::int[])
+                                AS t(abc_class_id, team_id, kind, since, until, id, goal)),
+            own_norm AS (SELECT * FROM unnest(%(x_partner)s::int[], %(x_goal)s::int[], %(x_from)s::date[],
+                                              %(x_until)s::date[]) WITH ORDINALITY
+                                AS t(partner_id, goal, since, until, i)),
+            span AS (
+                SELECT a.customer_ref, a.manager_ref, GREATEST(a.date_from, %(start)s) AS f,
+                       LEAST(a.date_to, %(after)s) AS t,
+                       row_number() OVER (PARTITION BY a.customer_ref ORDER BY a.date_from, a.id) AS seq
+                  FROM discipline_assignment a
+                 WHERE a.customer_ref = ANY(%(ids)s) AND a.company_id = %(company)s AND a.date_from <= %(end)s
+                   AND (a.date_to IS NULL OR (a.date_to > %(start)s AND a.date_to > a.date_from))
+            ),
+            first AS (
+                SELECT s.customer_ref, s.f, NULLIF(t.team_id, 0) AS team_id, c.partner_id,
+                       CASE WHEN c.abc_since <= s.f THEN c.abc_class_id
+                            ELSE COALESCE(
+                                (SELECT x.class_to_id FROM discipline_abc_change x
+                                  WHERE x.customer_ref = s.customer_ref AND x.date_effective <= s.f
+                                    AND x.voided_at IS NULL
+                               ORDER BY x.date_effective DESC, x.id DESC LIMIT 1),
+                                (SELECT x.class_from_id FROM discipline_abc_change x
+                                  WHERE x.customer_ref = s.customer_ref AND x.date_effective > s.f
+                                    AND x.voided_at IS NULL
+                               ORDER BY x.date_effective, x.id LIMIT 1)) END AS abc_class_id
+                  FROM span s
+                  JOIN discipline_customer c ON c.partner_id = s.customer_ref
+             LEFT JOIN team t ON t.user_id = s.manager_ref
+                 WHERE s.seq = 1
+            ),
+            gov AS (
+                SELECT f.customer_ref, f.partner_id, f.abc_class_id, f.team_id, COALESCE(own.id, gen.id) AS norm_id,
+                       COALESCE(own.kind, gen.kind, 'month') AS kind,
+                       LEAST(COALESCE(ex.goal, own.goal, gen.goal), %(total)s) AS n
+                  FROM first f
+             LEFT JOIN norm own ON own.abc_class_id = f.abc_class_id AND own.team_id = f.team_id
+                               AND f.f >= own.since AND f.f < own.until
+             LEFT JOIN norm gen ON gen.abc_class_id = f.abc_class_id AND gen.team_id = 0
+                               AND f.f >= gen.since AND f.f < gen.until
+             LEFT JOIN LATERAL (SELECT x.goal FROM own_norm x
+                                 WHERE x.partner_id = f.customer_ref AND f.f BETWEEN x.since AND x.until
+                              ORDER BY x.i DESC LIMIT 1) ex ON TRUE
+                 WHERE COALESCE(ex.goal, own.goal, gen.goal) IS NOT NULL
+            )""",
+            team_users=[user for user, _team in teams],
+            team_ids=[team for _user, team in teams],
+            n_class=[row[0] for row in norms],
+            n_team=[row[1] for row in norms],
+            n_kind=[row[2] for row in norms],
+            n_from=[row[3] for row in norms],
+            n_until=[row[4] for row in norms],
+            n_id=[row[5] for row in norms],
+            n_goal=[row[6] for row in norms],
+            x_partner=[row[0] for row in exceptions],
+            x_goal=[row[2] for row in exceptions],
+            x_from=[row[3] for row in exceptions],
+            x_until=[row[4] for row in exceptions],
+            ids=list(partner_ids),
+            company=period.company_id.id,
+            start=period.date_start,
+            end=period.date_end,
+            after=period.date_end + timedelta(days=1),
+            total=len(snapshot["days"]),
+        )
+
+    @api.model
+    def _spared(self, period):
+        """Return when nothing is asked about a customer, as (customer, manager or 0 for all, first day, last day)."""
+        rows = [
+            (partner, 0, low, high)
+            for partner, kind, _goal, low, high in self._exceptions_in_force(period)
+            if kind == "pause"
+        ]
+        rows += self.env.execute_query(
+            SQL(
+                "SELECT customer_ref, manager_ref, unreachable_from, %s::date FROM discipline_compliance "
+                "WHERE period_id = %s AND unreachable_from IS NOT NULL AND unreachable_decision = 'confirmed'",
+                period.date_end,
+                period.id,
+            )
+        )
+        return rows
+
+    @api.model
+    def _verdict_sql(self, period, snapshot, days, partner_ids):
+        """Return the statement that brings the open verdicts of a batch in line with rules and facts."""
+        away = {
+            int(user): frozenset(fields.Date.to_date(day) for day in gone) for user, gone in snapshot["away"].items()
+        }
+        plans = self._plans(period, days, away)
+        gone = [(user, day) for user, gone_days in away.items() for day in sorted(gone_days)]
+        spared = self._spared(period)
+        attempts = self.env["discipline.outcome"].sudo().with_context(active_test=False)
+        return SQL(
+            """
+            WITH day AS (SELECT d, i FROM unnest(%(days)s::date[]) WITH ORDINALITY AS t(d, i)),
+            away AS (SELECT * FROM unnest(%(away_users)s::int[], %(away_days)s::date[]) AS t(user_id, d)),
+            plan AS (SELECT user_id, n, goal, excused, string_to_array(dues, ',')::date[] AS dues
+                       FROM unnest(%(p_user)s::int[], %(p_n)s::int[], %(p_goal)s::int[], %(p_excused)s::int[],
+                                   %(p_dues)s::text[]) AS t(user_id, n, goal, excused, dues)),
+            spared AS (SELECT * FROM unnest(%(s_customer)s::int[], %(s_user)s::int[], %(s_from)s::date[],
+                                            %(s_until)s::date[]) AS t(customer_ref, manager_ref, since, until)
+                        WHERE customer_ref = ANY(%(ids)s)),
+            %(governing)s,
+            held AS (      -- days that somebody held for a part of the period, by window
+                SELECT s.customer_ref, s.manager_ref, s.seq, g.n, (d.i * g.n + %(total)s - 1) / %(total)s AS k, d.d,
+                       w.d IS NULL AND NOT EXISTS (
+                           SELECT FROM spared x WHERE x.customer_ref = s.customer_ref
+                                                  AND x.manager_ref IN (0, s.manager_ref)
+                                                  AND d.d BETWEEN x.since AND x.until) AS present
+                  FROM span s
+                  JOIN gov g USING (customer_ref)
+                  JOIN day d ON d.d >= s.f AND d.d < s.t
+             LEFT JOIN away w ON w.user_id = s.manager_ref AND w.d = d.d
+                 WHERE s.f > %(start)s OR s.t < %(after)s OR s.customer_ref IN (SELECT customer_ref FROM spared)
+            ),
+            owner AS (     -- the majority holder of each window; tie: the later one
+                SELECT DISTINCT ON (customer_ref, k) customer_ref, k, manager_ref,
+                       2 * count(*) FILTER (WHERE present) < k * %(total)s / n - (k - 1) * %(total)s / n AS excused,
+                       max(d) FILTER (WHERE present) AS due
+                  FROM held GROUP BY customer_ref, k, n, manager_ref
+              ORDER BY customer_ref, k, count(*) DESC, max(d) DESC
+            ),
+            placed AS (    -- ... and the interval of his that the window falls into
+                SELECT DISTINCT ON (o.customer_ref, o.k) o.*, h.seq
+                  FROM owner o
+                  JOIN held h ON h.customer_ref = o.customer_ref AND h.k = o.k AND h.manager_ref = o.manager_ref
+              GROUP BY o.customer_ref, o.k, o.manager_ref, o.excused, o.due, h.seq
+              ORDER BY o.customer_ref, o.k, count(*) DESC, h.seq DESC
+            ),
+            share AS (
+                SELECT customer_ref, seq, count(*) FILTER (WHERE NOT excused) AS goal,
+                       count(*) FILTER (WHERE excused) AS excused,
+                       array_agg(due ORDER BY k) FILTER (WHERE NOT excused) AS dues
+                  FROM placed GROUP BY customer_ref, seq
+            ),
+            made AS (
+                SELECT s.customer_ref, s.seq, count(*) FILTER (WHERE c.counted) AS counted,
+                       count(*) FILTER (WHERE c.counted IS NOT TRUE) AS rejected,
+                       count(*) FILTER (WHERE c.outcome_id = ANY(%(attempts)s) AND c.voided_at IS NULL) AS attempts
+                  FROM discipline_contact c
+                  JOIN span s ON s.customer_ref = c.partner_id AND c.day >= s.f AND c.day < s.t
+                 WHERE c.day BETWEEN %(start)s AND %(end)s AND c.partner_id = ANY(%(ids)s)
+              GROUP BY s.customer_ref, s.seq
+            ),
+            part AS (
+                SELECT s.customer_ref, s.manager_ref, s.seq, COALESCE(p.goal, sh.goal, 0)::int AS goal,
+                       COALESCE(p.excused, sh.excused, 0)::int AS excused, COALESCE(p.dues, sh.dues) AS dues,
+                       COALESCE(m.counted, 0)::int AS counted, COALESCE(m.rejected, 0)::int AS rejected,
+                       COALESCE(m.attempts, 0)::int AS attempts
+                  FROM span s
+                  JOIN gov g ON g.customer_ref = s.customer_ref AND g.kind = %(kind)s
+             LEFT JOIN plan p ON s.f = %(start)s AND s.t = %(after)s AND p.n = g.n
+                             AND s.customer_ref NOT IN (SELECT customer_ref FROM spared)
+                             AND p.user_id = CASE WHEN s.manager_ref = ANY(%(absent)s) THEN s.manager_ref ELSE 0 END
+             LEFT JOIN share sh ON sh.customer_ref = s.customer_ref AND sh.seq = s.seq
+             LEFT JOIN made m ON m.customer_ref = s.customer_ref AND m.seq = s.seq
+            ),
+            walked AS (
+                SELECT *, sum(counted - goal) OVER chain AS s FROM part
+                WINDOW chain AS (PARTITION BY customer_ref ORDER BY seq)
+            ),
+            carried AS (
+                SELECT *, s - LEAST(0, min(s) OVER (PARTITION BY customer_ref ORDER BY seq)) AS carry FROM walked
+            ),
+            attained AS (
+                SELECT *, counted - carry + COALESCE(lag(carry) OVER (PARTITION BY customer_ref ORDER BY seq), 0)
+                          AS attained
+                  FROM carried
+            ),
+            holder AS (
+                SELECT customer_ref, manager_ref, sum(goal)::int AS goal, sum(excused)::int AS excused,
+                       sum(counted)::int AS counted, sum(rejected)::int AS rejected, sum(attained)::int AS attained,
+                       sum(attempts)::int AS attempts,
+                       (SELECT array_agg(due ORDER BY due)
+                          FROM attained x, unnest(x.dues) AS due
+                         WHERE x.customer_ref = a.customer_ref AND x.manager_ref = a.manager_ref) AS dues
+                  FROM attained a
+              GROUP BY customer_ref, manager_ref
+                HAVING sum(goal) + sum(excused) + sum(counted) + sum(rejected) > 0
+            ),
+            verdict AS MATERIALIZED (
+                SELECT h.*, g.partner_id, g.abc_class_id, g.norm_id, g.team_id, g.n AS asked,
+                       CASE WHEN h.attained < h.goal THEN h.dues[h.attained + 1] END AS due_next,
+                       CASE WHEN h.excused > 0 AND h.attained >= h.goal
+                                 AND EXISTS (SELECT FROM spared x WHERE x.customer_ref = h.customer_ref
+                                                                    AND x.manager_ref = h.manager_ref)
+                            THEN 'unreachable'
+                            WHEN h.goal = 0 THEN 'excused'
+                            WHEN h.attained >= h.goal THEN 'met'
+                            WHEN h.dues[h.attained + 1] < %(today)s THEN 'behind'
+                            ELSE 'on_track' END AS state
+                  FROM holder h JOIN gov g USING (customer_ref)
+            ),
+            gone AS (
+                DELETE FROM discipline_compliance v
+                 WHERE v.period_id = %(period)s AND v.closed IS NOT TRUE AND v.customer_ref = ANY(%(ids)s)
+                   AND NOT EXISTS (SELECT FROM verdict n WHERE n.customer_ref = v.customer_ref
+                                                           AND n.manager_ref = v.manager_ref)
+            )
+            INSERT INTO discipline_compliance AS old
+                   (partner_id, customer_ref, user_id, manager_ref, company_id, period_id, abc_class_id, norm_id,
+                    team_id, asked, goal, attained, counted, rejected, attempts, excused, overload, due_next, state,
+                    create_uid, create_date, write_uid, write_date)
+            SELECT n.partner_id, n.customer_ref, u.id, n.manager_ref, %(company)s, %(period)s, n.abc_class_id,
+                   n.norm_id, n.team_id, n.asked, n.goal, n.attained, n.counted, n.rejected, n.attempts, n.excused, 0,
+                   n.due_next, n.state,
+                   1, now() AT TIME ZONE 'UTC', 1, now() AT TIME ZONE 'UTC'
+              FROM verdict n LEFT JOIN res_users u ON u.id = n.manager_ref
+                ON CONFLICT (period_id, customer_ref, manager_ref) WHERE closed IS NOT TRUE
+             DO UPDATE SET partner_id = excluded.partner_id, abc_class_id = excluded.abc_class_id,
+                           norm_id = excluded.norm_id, team_id = excluded.team_id, asked = excluded.asked,
+                           goal = excluded.goal, attained = excluded.attained, counted = excluded.counted,
+                           rejected = excluded.rejected, attempts = excluded.attempts, excused = excluded.excused,
+                           overload = excluded.overload, due_next = excluded.due_next, state = excluded.state,
+                           write_date = excluded.write_date
+                     WHERE (old.partner_id, old.abc_class_id, old.norm_id, old.team_id, old.asked, old.goal,
+                            old.attained, old.counted, old.rejected, old.attempts, old.excused, old.overload,
+                            old.due_next, old.state)
+                           IS DISTINCT FROM
+                           (excluded.partner_id, excluded.abc_class_id, excluded.norm_id, excluded.team_id,
+                            excluded.asked, excluded.goal, excluded.attained, excluded.counted, excluded.rejected,
+                            excluded.attempts, excluded.excused, excluded.overload, excluded.due_next, excluded.state)
+            """,
+            governing=self._governing_sql(period, partner_ids),
+            kind=period.kind,
+            attempts=attempts.search([("is_attempt", "=", True)]).ids,
+            s_customer=[row[0] for row in spared],
+            s_user=[row[1] for row in spared],
+            s_from=[row[2] for row in spared],
+            s_until=[row[3] for row in spared],
+            days=days,
+            total=len(days),
+            ids=list(partner_ids),
+            company=period.company_id.id,
+            period=period.id,
+            start=period.date_start,
+            end=period.date_end,
+            after=period.date_end + timedelta(days=1),
+            today=self.env["discipline.calendar"]._today(period.company_id),
+            away_users=[user for user, _day in gone],
+            away_days=[day for _user, day in gone],
+            absent=list(away),
+            p_user=[row[0] for row in plans],
+            p_n=[row[1] for row in plans],
+            p_goal=[row[2] for row in plans],
+            p_excused=[row[3] for row in plans],
+            p_dues=[",".join(day.isoformat() for day in row[4]) for row in plans],
+        )
