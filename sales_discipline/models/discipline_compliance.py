@@ -23,7 +23,7 @@ class DisciplineCompliance(models.Model):
     user_id = fields.Many2one("res.users", "Manager", readonly=True, ondelete="set null")
     manager_ref = fields.Integer("Manager No.", readonly=True, required=True)
     company_id = fields.Many2one("res.company", readonly=True, ondelete="set null")
-    period_id = fields.Many2one("discipline.period", readonly=True, required=True, ondelete="cascade", index=True)
+    period_id = fields.Many2one("discipline.period", readonly=True, required=True, ondelete="cascade")
     period_start = fields.Date(related="period_id.date_start", string="Period From")
     abc_class_id = fields.Many2one("discipline.abc.class", "ABC Class", readonly=True, ondelete="set null")
     norm_id = fields.Many2one("discipline.norm", readonly=True, ondelete="set null", index="btree_not_null")
@@ -69,6 +69,8 @@ class DisciplineCompliance(models.Model):
     _final_uniq = models.UniqueIndex("(period_id, customer_ref, manager_ref) WHERE closed")
     _customer_idx = models.Index("(customer_ref, period_id)")
     _manager_idx = models.Index("(manager_ref, period_id)")
+    # of a new period PostgreSQL believes that it has no rows: with an index on it alone it would read all of them
+    _period_idx = models.Index("(period_id, customer_ref)")
     _due_idx = models.Index("(due_next) WHERE closed IS NOT TRUE AND state = 'on_track'")
     _unreachable_idx = models.Index("(period_id) WHERE unreachable_from IS NOT NULL")
 

@@ -14,6 +14,7 @@ Whoever is paused by an exception or confirmed as unreachable goes the longer wa
 manager held him throughout: days on which nothing is asked count like days of absence.
 """
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -22,6 +23,8 @@ from odoo.tools import SQL
 from ..engine.windows import windows
 
 BATCH = 50_000
+#: up to so many customers PostgreSQL may look each of them up
+FEW = 200
 
 
 class DisciplineCompliance(models.Model):
@@ -51,13 +54,27 @@ class DisciplineCompliance(models.Model):
                 period.company_id, period.kind, period.date_start, period.date_end, batch
             )
             if days:
-                self.env.cr.execute(self._verdict_sql(period, snapshot, days, batch))
-                stale = self._mark_unreachable(period, batch)
-                if stale:
-                    self.env.cr.execute(self._verdict_sql(period, snapshot, days, stale))
+                with self._by_sets(len(batch)):
+                    self.env.cr.execute(self._verdict_sql(period, snapshot, days, batch))
+                    stale = self._mark_unreachable(period, batch)
+                    if stale:
+                        self.env.cr.execute(self._verdict_sql(period, snapshot, days, stale))
             if progress:
                 progress(done, total)
         self.invalidate_model()
+
+    @contextmanager
+    def _by_sets(self, count):
+        """Let PostgreSQL join sets by hashing or sorting while ``count`` customers are looked at.
+
+        Of the rows of a named sub-query it guesses one, and would compare everybody with everybody.
+        """
+        if count <= FEW:
+            yield
+            return
+        self.env.cr.execute("SET LOCAL enable_nestloop = off")
+        yield
+        self.env.cr.execute("SET LOCAL enable_nestloop TO DEFAULT")
 
     @api.model
     def _of_kind(self, period, partner_ids):
@@ -186,7 +203,8 @@ class DisciplineCompliance(models.Model):
                                 AS t(abc_class_id, team_id, kind, since, until, id, goal)),
             own_norm AS (SELECT * FROM unnest(%(x_partner)s::int[], %(x_goal)s::int[], %(x_from)s::date[],
                                               %(x_until)s::date[]) WITH ORDINALITY
-                                AS t(partner_id, goal, since, until, i)),
+                                AS t(partner_id, goal, since, until, i)
+                          WHERE partner_id = ANY(%(ids)s)),
             span AS (
                 SELECT a.customer_ref, a.manager_ref, GREATEST(a.date_from, %(start)s) AS f,
                        LEAST(a.date_to, %(after)s) AS t,
@@ -208,9 +226,14 @@ class DisciplineCompliance(models.Model):
                                     AND x.voided_at IS NULL
                                ORDER BY x.date_effective, x.id LIMIT 1)) END AS abc_class_id
                   FROM span s
-                  JOIN discipline_customer c ON c.partner_id = s.customer_ref
+                  JOIN discipline_customer c ON c.partner_id = s.customer_ref AND c.partner_id = ANY(%(ids)s)
              LEFT JOIN team t ON t.user_id = s.manager_ref
                  WHERE s.seq = 1
+            ),
+            agreed AS (
+                SELECT DISTINCT ON (x.partner_id) x.partner_id, x.goal
+                  FROM own_norm x JOIN first f ON f.customer_ref = x.partner_id AND f.f BETWEEN x.since AND x.until
+              ORDER BY x.partner_id, x.i DESC
             ),
             gov AS (
                 SELECT f.customer_ref, f.partner_id, f.abc_class_id, f.team_id, COALESCE(own.id, gen.id) AS norm_id,
@@ -221,9 +244,7 @@ class DisciplineCompliance(models.Model):
                                AND f.f >= own.since AND f.f < own.until
              LEFT JOIN norm gen ON gen.abc_class_id = f.abc_class_id AND gen.team_id = 0
                                AND f.f >= gen.since AND f.f < gen.until
-             LEFT JOIN LATERAL (SELECT x.goal FROM own_norm x
-                                 WHERE x.partner_id = f.customer_ref AND f.f BETWEEN x.since AND x.until
-                              ORDER BY x.i DESC LIMIT 1) ex ON TRUE
+             LEFT JOIN agreed ex ON ex.partner_id = f.customer_ref
                  WHERE COALESCE(ex.goal, own.goal, gen.goal) IS NOT NULL
             )""",
             team_users=[user for user, _team in teams],
@@ -285,17 +306,20 @@ class DisciplineCompliance(models.Model):
             spared AS (SELECT * FROM unnest(%(s_customer)s::int[], %(s_user)s::int[], %(s_from)s::date[],
                                             %(s_until)s::date[]) AS t(customer_ref, manager_ref, since, until)
                         WHERE customer_ref = ANY(%(ids)s)),
+            odd AS (SELECT customer_ref, manager_ref FROM spared GROUP BY customer_ref, manager_ref),
+            idle AS (SELECT DISTINCT x.customer_ref, x.manager_ref, d.d
+                       FROM spared x JOIN day d ON d.d BETWEEN x.since AND x.until),
             %(governing)s,
             held AS (      -- days that somebody held for a part of the period, by window
                 SELECT s.customer_ref, s.manager_ref, s.seq, g.n, (d.i * g.n + %(total)s - 1) / %(total)s AS k, d.d,
-                       w.d IS NULL AND NOT EXISTS (
-                           SELECT FROM spared x WHERE x.customer_ref = s.customer_ref
-                                                  AND x.manager_ref IN (0, s.manager_ref)
-                                                  AND d.d BETWEEN x.since AND x.until) AS present
+                       w.d IS NULL AND every.d IS NULL AND mine.d IS NULL AS present
                   FROM span s
                   JOIN gov g USING (customer_ref)
                   JOIN day d ON d.d >= s.f AND d.d < s.t
              LEFT JOIN away w ON w.user_id = s.manager_ref AND w.d = d.d
+             LEFT JOIN idle every ON every.customer_ref = s.customer_ref AND every.manager_ref = 0 AND every.d = d.d
+             LEFT JOIN idle mine ON mine.customer_ref = s.customer_ref AND mine.manager_ref = s.manager_ref
+                                AND mine.d = d.d
                  WHERE s.f > %(start)s OR s.t < %(after)s OR s.customer_ref IN (SELECT customer_ref FROM spared)
             ),
             owner AS (     -- the majority holder of each window; tie: the later one
@@ -334,9 +358,10 @@ class DisciplineCompliance(models.Model):
                        COALESCE(m.attempts, 0)::int AS attempts
                   FROM span s
                   JOIN gov g ON g.customer_ref = s.customer_ref AND g.kind = %(kind)s
-             LEFT JOIN plan p ON s.f = %(start)s AND s.t = %(after)s AND p.n = g.n
-                             AND s.customer_ref NOT IN (SELECT customer_ref FROM spared)
-                             AND p.user_id = CASE WHEN s.manager_ref = ANY(%(absent)s) THEN s.manager_ref ELSE 0 END
+             LEFT JOIN plan p ON p.n = g.n AND p.user_id = CASE
+                                 WHEN s.f > %(start)s OR s.t < %(after)s
+                                      OR s.customer_ref IN (SELECT customer_ref FROM spared) THEN NULL
+                                 WHEN s.manager_ref = ANY(%(absent)s) THEN s.manager_ref ELSE 0 END
              LEFT JOIN share sh ON sh.customer_ref = s.customer_ref AND sh.seq = s.seq
              LEFT JOIN made m ON m.customer_ref = s.customer_ref AND m.seq = s.seq
             ),
@@ -356,25 +381,26 @@ class DisciplineCompliance(models.Model):
                 SELECT customer_ref, manager_ref, sum(goal)::int AS goal, sum(excused)::int AS excused,
                        sum(counted)::int AS counted, sum(rejected)::int AS rejected, sum(attained)::int AS attained,
                        sum(attempts)::int AS attempts,
-                       (SELECT array_agg(due ORDER BY due)
-                          FROM attained x, unnest(x.dues) AS due
-                         WHERE x.customer_ref = a.customer_ref AND x.manager_ref = a.manager_ref) AS dues
-                  FROM attained a
+                       -- later intervals have later windows: joined, their due days are in order
+                       CASE WHEN count(*) = 1 THEN min(dues)
+                            ELSE string_to_array(string_agg(array_to_string(dues, ','), ',' ORDER BY seq)
+                                                 FILTER (WHERE cardinality(dues) > 0), ',')::date[] END AS dues
+                  FROM attained
               GROUP BY customer_ref, manager_ref
                 HAVING sum(goal) + sum(excused) + sum(counted) + sum(rejected) > 0
             ),
             verdict AS MATERIALIZED (
                 SELECT h.*, g.partner_id, g.abc_class_id, g.norm_id, g.team_id, g.n AS asked,
                        CASE WHEN h.attained < h.goal THEN h.dues[h.attained + 1] END AS due_next,
-                       CASE WHEN h.excused > 0 AND h.attained >= h.goal
-                                 AND EXISTS (SELECT FROM spared x WHERE x.customer_ref = h.customer_ref
-                                                                    AND x.manager_ref = h.manager_ref)
+                       CASE WHEN h.excused > 0 AND h.attained >= h.goal AND o.customer_ref IS NOT NULL
                             THEN 'unreachable'
                             WHEN h.goal = 0 THEN 'excused'
                             WHEN h.attained >= h.goal THEN 'met'
                             WHEN h.dues[h.attained + 1] < %(today)s THEN 'behind'
                             ELSE 'on_track' END AS state
-                  FROM holder h JOIN gov g USING (customer_ref)
+                  FROM holder h
+                  JOIN gov g USING (customer_ref)
+             LEFT JOIN odd o ON o.customer_ref = h.customer_ref AND o.manager_ref = h.manager_ref
             ),
             gone AS (
                 DELETE FROM discipline_compliance v
@@ -390,7 +416,17 @@ class DisciplineCompliance(models.Model):
                    n.norm_id, n.team_id, n.asked, n.goal, n.attained, n.counted, n.rejected, n.attempts, n.excused, 0,
                    n.due_next, n.state,
                    1, now() AT TIME ZONE 'UTC', 1, now() AT TIME ZONE 'UTC'
-              FROM verdict n LEFT JOIN res_users u ON u.id = n.manager_ref
+              FROM verdict n
+         LEFT JOIN res_users u ON u.id = n.manager_ref
+         LEFT JOIN discipline_compliance had
+                ON had.customer_ref = n.customer_ref AND had.manager_ref = n.manager_ref AND had.closed IS NOT TRUE
+               AND had.period_id = %(period)s AND had.customer_ref = ANY(%(ids)s)
+             WHERE had.id IS NULL     -- whoever has the same verdict is not even locked
+                OR (had.partner_id, had.abc_class_id, had.norm_id, had.team_id, had.asked, had.goal, had.attained,
+                    had.counted, had.rejected, had.attempts, had.excused, had.overload, had.due_next, had.state)
+                   IS DISTINCT FROM
+                   (n.partner_id, n.abc_class_id, n.norm_id, n.team_id, n.asked, n.goal, n.attained,
+                    n.counted, n.rejected, n.attempts, n.excused, 0, n.due_next, n.state)
                 ON CONFLICT (period_id, customer_ref, manager_ref) WHERE closed IS NOT TRUE
              DO UPDATE SET partner_id = excluded.partner_id, abc_class_id = excluded.abc_class_id,
                            norm_id = excluded.norm_id, team_id = excluded.team_id, asked = excluded.asked,

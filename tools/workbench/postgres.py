@@ -1,6 +1,7 @@
 """PostgreSQL: the person's own server by libpq's variables, else one of the project's own.
 
-There are two clusters of our own: ``run`` keeps its data safely, ``test`` is thrown away and skips fsync.
+There are three clusters of our own: ``run`` keeps its data safely, ``test`` is thrown away and skips fsync, ``bench``
+measures.
 """
 
 import getpass
@@ -16,7 +17,13 @@ from .errors import Trouble
 from .layout import HOME, LOGS, VENV, short_socket_folder
 from .steps import run, step
 
-CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+#: more than everybody needs; a server that measures is set up as an administrator would set up a large one
+SETTINGS = {
+    "run": (),
+    "test": ("fsync=off", "synchronous_commit=off", "full_page_writes=off"),
+    "bench": ("shared_buffers=1GB", "work_mem=64MB", "maintenance_work_mem=512MB", "max_wal_size=16GB",
+              "checkpoint_timeout=30min", "random_page_cost=1.1", "effective_cache_size=6GB"),
+}  # fmt: skip
 
 
 def own_server():
@@ -69,7 +76,7 @@ def _as_person():
 
 
 def start(cluster):
-    """Start the cluster ``run`` or ``test`` unless it runs, creating it first; return its environment.
+    """Start the cluster ``run``, ``test`` or ``bench`` unless it runs, creating it first; return its environment.
 
     :raise Trouble: where the server cannot be reached or started
     """
@@ -103,7 +110,7 @@ def start(cluster):
     status = subprocess.run([*prefix, binaries / "pg_ctl", "-D", data, "status"], capture_output=True, check=False)
     if status.returncode:
         settings = ["listen_addresses=", "shared_buffers=256MB", "max_connections=200"]
-        settings += CARELESS if cluster == "test" else ()
+        settings += SETTINGS[cluster]
         # a shell reads it
         options = " ".join([f"-k {shlex.quote(str(socket))}", *(f"-c {setting}" for setting in settings)])
         LOGS.mkdir(parents=True, exist_ok=True)
@@ -133,7 +140,7 @@ def created(cluster):
 def stop():
     """Stop our own clusters where they run; return their names."""
     stopped = []
-    for cluster in ("run", "test"):
+    for cluster in SETTINGS:
         data = HOME / f"pg-{cluster}/data"
         if (data / "postmaster.pid").exists():
             command = [*_as_person(), _binaries() / "pg_ctl", "-s", "-D", data, "-m", "fast", "stop"]
