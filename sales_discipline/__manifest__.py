@@ -31,6 +31,8 @@
         "views/discipline_compliance_views.xml",
         "views/discipline_my_day_views.xml",
         "views/discipline_contact_views.xml",
+        "views/discipline_contact_unmatched_views.xml",
+        "wizards/discipline_contact_assign_views.xml",
         "views/discipline_channel_views.xml",
         "wizards/discipline_contact_log_views.xml",
         "wizards/discipline_contact_void_views.xml",

@@ -18,6 +18,8 @@ from . import (
     discipline_outcome,
     mail_activity_type,
     discipline_contact,
+    discipline_contact_telephony,
+    discipline_contact_unmatched,
     discipline_planning,
     discipline_my_day,
     mail_activity,

@@ -392,43 +392,6 @@ class DisciplineContact(models.Model):
         self.invalidate_model(["counted", "rejected_reason"])
 
     # ------------------------------------------------------------------
-    # What other programs may do
-    # ------------------------------------------------------------------
-
-    @api.model
-    def log_contacts(self, vals_list):
-        """Log contacts for another program: telephony, a messenger gateway, an import.
-
-        :param list vals_list: see :meth:`_log`; ``source_ref`` is required, the same number is logged once for ever.
-            A salesman logs his own contacts only, a supervisor those of others too.
-        :return: list of contact ids in the order given
-        :raise UserError: naming what is wrong and in which entry; then nothing is logged
-        """
-        if not self.env.user.has_group("sales_team.group_sale_salesman"):
-            raise AccessError(self.env._("Only people of the Sales groups log contacts."))
-        allowed = {
-            "partner_id", "user_id", "date", "channel_id", "direction", "outcome_id", "note", "duration",
-            "lead_id", "source_ref",
-        }  # fmt: skip
-        rows = []
-        for number, vals in enumerate(vals_list, start=1):
-            unknown = set(vals) - allowed
-            if unknown or not vals.get("source_ref"):
-                raise UserError(
-                    self.env._(
-                        "Contact %(number)s: %(what)s.",
-                        number=number,
-                        what=self.env._("unknown fields %(names)s", names=", ".join(sorted(unknown)))
-                        if unknown
-                        else self.env._("it needs a source_ref, the number of the call in your system"),
-                    )
-                )
-            if vals.get("user_id", self.env.uid) != self.env.uid and not self.env.user._discipline_is_supervisor():
-                raise AccessError(self.env._("Contact %(number)s: you log your own contacts only.", number=number))
-            rows.append({**vals, "source": "api", "source_ref": f"api:{vals['source_ref']}"})
-        return self.sudo()._log(rows).ids
-
-    # ------------------------------------------------------------------
     # Voiding
     # ------------------------------------------------------------------
 

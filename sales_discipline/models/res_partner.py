@@ -42,6 +42,8 @@ class ResPartner(models.Model):
     discipline_class_change_count = fields.Integer("Changes of Class", compute="_compute_discipline_purchases")
 
     _user_idx = models.Index("(user_id) WHERE user_id IS NOT NULL")
+    # telephony finds its customers by their numbers
+    _phone_sanitized_idx = models.Index("(phone_sanitized) WHERE phone_sanitized IS NOT NULL")
 
     @api.model
     def _discipline_related_fields(self):

@@ -1,6 +1,7 @@
 from . import (
     discipline_abc_hand,
     crm_lead_lost,
+    discipline_contact_assign,
     discipline_contact_log,
     discipline_contact_void,
     discipline_profile_unavailable,
