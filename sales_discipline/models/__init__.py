@@ -56,6 +56,8 @@ from . import (
     discipline_appeal,
     discipline_job,
     discipline_nightly,
+    discipline_task,
+    base,
     discipline_profile_value,
     discipline_profile_rule,
     discipline_profile_note,

@@ -20,6 +20,7 @@ from . import (
     test_sale,
     test_stage_change,
     test_target,
+    test_task,
     test_telephony,
     test_ui,
     test_verdicts,

@@ -12,4 +12,5 @@ from . import (
     discipline_refusal_analysis,
     discipline_sale_start,
     discipline_stage_move,
+    discipline_task_set,
 )
