@@ -196,25 +196,29 @@ class DisciplineContactUnmatched(models.Model):
         :param dict partner_ids: {call: id of the customer or of one of his people}
         :return: the contacts
         """
-        contacts = self.env["discipline.contact"].sudo()._log(
-            [
-                {
-                    "partner_id": partner,
-                    "user_id": row.user_id.id or row.doer_ref,
-                    "date": row.date,
-                    # the program knew of it at once: it is not late because somebody was slow to assign it
-                    "logged_at": row.logged_at,
-                    "channel_id": row.channel_id.id,
-                    "outcome_id": row.outcome_id.id,
-                    "direction": row.direction,
-                    "note": row.note,
-                    "duration": row.duration,
-                    "lead_id": row.lead_id.id,
-                    "source": "api",
-                    "source_ref": row.source_ref,
-                }
-                for row, partner in partner_ids.items()
-            ]
+        contacts = (
+            self.env["discipline.contact"]
+            .sudo()
+            ._log(
+                [
+                    {
+                        "partner_id": partner,
+                        "user_id": row.user_id.id or row.doer_ref,
+                        "date": row.date,
+                        # the program knew of it at once: it is not late because somebody was slow to assign it
+                        "logged_at": row.logged_at,
+                        "channel_id": row.channel_id.id,
+                        "outcome_id": row.outcome_id.id,
+                        "direction": row.direction,
+                        "note": row.note,
+                        "duration": row.duration,
+                        "lead_id": row.lead_id.id,
+                        "source": "api",
+                        "source_ref": row.source_ref,
+                    }
+                    for row, partner in partner_ids.items()
+                ]
+            )
         )
         self._settle(dict(zip((row.source_ref for row in partner_ids), contacts.ids, strict=True)))
         return contacts

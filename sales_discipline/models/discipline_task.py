@@ -73,9 +73,7 @@ class DisciplineTask(models.Model):
             key = (day, "done" if day <= task.date_deadline else "done_late", text)
             outcomes[key] = outcomes.get(key, self.browse()) | task
         for (day, state, text), tasks in outcomes.items():
-            tasks._ledger().write(
-                {"state": state, "done_on": day, "done_by_id": self.env.uid, "answer": text}
-            )
+            tasks._ledger().write({"state": state, "done_on": day, "done_by_id": self.env.uid, "answer": text})
 
     def _reopen(self):
         """Undo :meth:`_finish`: the activity was opened again."""

@@ -42,9 +42,7 @@ class TestTelephony(DisciplineCommon):
             {"name": "Employee", "parent_id": self.customer.id, "phone": "+7 916 765-43-21"}
         )
         member = self._customer("Member", self.anna, customer_group_id=self.customer.id, phone="+7 495 111-22-33")
-        by_employee, by_member = self.Contact.browse(
-            self._tell(("1", "89167654321", {}), ("2", "84951112233", {}))
-        )
+        by_employee, by_member = self.Contact.browse(self._tell(("1", "89167654321", {}), ("2", "84951112233", {})))
         self.assertEqual((by_employee.partner_id, by_employee.contact_id), (self.customer, employee))
         self.assertEqual((by_member.partner_id, by_member.contact_id), (self.customer, member))
 
@@ -71,8 +69,10 @@ class TestTelephony(DisciplineCommon):
             self.assertEqual(self._tell(("77", "+79990000001", {})), [False])
         call = self.Call.search([])
         self.assertEqual((len(call), call.state, call.user_id), (1, "waiting", self.anna))
-        dialog = self.env["discipline.contact.assign"].with_user(self.anna).create(
-            {"call_ids": [Command.set(call.ids)], "partner_id": self.customer.id}
+        dialog = (
+            self.env["discipline.contact.assign"]
+            .with_user(self.anna)
+            .create({"call_ids": [Command.set(call.ids)], "partner_id": self.customer.id})
         )
         dialog.action_assign()
         contact = call.contact_id
@@ -92,8 +92,10 @@ class TestTelephony(DisciplineCommon):
         self._tell(("9", "+79990000001", {}), user=self.boris)
         calls = self.Call.search([], order="date")
         newcomer = self._customer("Newcomer", self.anna, self.class_a)
-        dialog = self.env["discipline.contact.assign"].with_user(self.anna).create(
-            {"call_ids": [Command.set(calls[0].ids)], "partner_id": newcomer.id}
+        dialog = (
+            self.env["discipline.contact.assign"]
+            .with_user(self.anna)
+            .create({"call_ids": [Command.set(calls[0].ids)], "partner_id": newcomer.id})
         )
         self.assertEqual(dialog.alike_count, 1, "a colleague's call is his to decide")
         dialog.action_assign()

@@ -31,9 +31,7 @@ class DisciplineTaskSet(models.TransientModel):
         domain="[('share', '=', False)]",
         help="Empty: whoever answers for each of the customers.",
     )
-    nobody_user_id = fields.Many2one(
-        "res.users", "Doer for Customers of Nobody", domain="[('share', '=', False)]"
-    )
+    nobody_user_id = fields.Many2one("res.users", "Doer for Customers of Nobody", domain="[('share', '=', False)]")
     date_deadline = fields.Date("By When", required=True, default=lambda self: self._default_day())
     summary = fields.Char("Task", required=True)
     note = fields.Text("Details")
