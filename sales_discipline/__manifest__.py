@@ -64,6 +64,7 @@
         "wizards/discipline_contact_refusal_views.xml",
         "wizards/discipline_stage_move_views.xml",
         "views/discipline_task_views.xml",
+        "views/discipline_plan_fact_views.xml",
         "wizards/discipline_task_set_views.xml",
         "report/discipline_contact_conversion_views.xml",
         "views/discipline_stage_rule_views.xml",

@@ -57,6 +57,8 @@ from . import (
     discipline_job,
     discipline_nightly,
     discipline_task,
+    discipline_customer_silence,
+    discipline_plan_day,
     base,
     discipline_profile_value,
     discipline_profile_rule,

@@ -117,6 +117,8 @@ class DisciplineContact(models.Model):
     _doer_idx = models.Index("(doer_ref, day)")
     _responsible_idx = models.Index("(responsible_ref, day)")
     _changed_idx = models.Index("(write_date)")
+    # lists and reports of a period read its days, the latest first
+    _day_idx = models.Index("(day, id)")
     # telephony may send a call again at any time, also after it was voided
     _source_uniq = models.UniqueIndex(
         "(source_ref) WHERE source_ref IS NOT NULL AND (voided_at IS NULL OR source = 'api')",
@@ -488,12 +490,16 @@ class DisciplineContact(models.Model):
                 UPDATE discipline_contact c SET counted = d.counted, rejected_reason = d.reason
                   FROM decided d
                  WHERE d.id = c.id AND (c.counted, c.rejected_reason) IS DISTINCT FROM (d.counted, d.reason)
+             RETURNING c.partner_id
                 """,
                 facts=self._facts_sql(company, kind, date_start, date_end, ids, policy),
                 spaced=self._spaced_sql(policy.min_gap),
             )
         )
+        changed = {row[0] for row in self.env.cr.fetchall()}
         self.invalidate_model(["counted", "rejected_reason"])
+        if changed:
+            self._refresh_customers(sorted(changed))
 
     @api.model
     def _spaced_sql(self, min_gap):
@@ -703,24 +709,33 @@ class DisciplineContact(models.Model):
 
     @api.model
     def _refresh_customers(self, partner_ids):
-        """Bring the day of the last contact in line: the last talk, attempts left out."""
-        self.env["discipline.customer"].flush_model(["last_contact_date"])
+        """Bring the last days in line: of a contact or attempt, of a talk (attempts left out), of what counted.
+
+        :param partner_ids: ids of customers
+        """
+        columns = ["last_touch_date", "last_contact_date", "last_counted_date"]
+        self.env["discipline.customer"].flush_model(columns)
         self.flush_model()
         self.env.cr.execute(
             SQL(
                 """
-                UPDATE discipline_customer d SET last_contact_date = n.day
-                  FROM (SELECT i.id, (SELECT max(c.day) FROM discipline_contact c
-                                   LEFT JOIN discipline_outcome o ON o.id = c.outcome_id
-                                       WHERE c.partner_id = i.id AND c.voided_at IS NULL
-                                         AND NOT COALESCE(o.is_attempt, FALSE)) AS day
-                          FROM unnest(%s::int[]) AS i(id)) n
-                 WHERE d.partner_id = n.id AND d.last_contact_date IS DISTINCT FROM n.day
+                UPDATE discipline_customer d
+                   SET last_touch_date = n.touch, last_contact_date = n.talk, last_counted_date = n.counted
+                  FROM unnest(%s::int[]) AS i(id)
+            CROSS JOIN LATERAL (
+                       SELECT max(c.day) AS touch,
+                              max(c.day) FILTER (WHERE NOT COALESCE(o.is_attempt, FALSE)) AS talk,
+                              max(c.day) FILTER (WHERE c.counted) AS counted
+                         FROM discipline_contact c LEFT JOIN discipline_outcome o ON o.id = c.outcome_id
+                        WHERE c.partner_id = i.id AND c.voided_at IS NULL) n
+                 WHERE d.partner_id = i.id
+                   AND (d.last_touch_date, d.last_contact_date, d.last_counted_date)
+                       IS DISTINCT FROM (n.touch, n.talk, n.counted)
                 """,
                 list(partner_ids),
             )
         )
-        self.env["discipline.customer"].invalidate_model(["last_contact_date"])
+        self.env["discipline.customer"].invalidate_model(columns)
         self.env["res.partner"].invalidate_model(["discipline_last_contact_date"])
 
     @api.model

@@ -145,7 +145,8 @@ class DisciplineContactUnmatched(models.Model):
         self.flush_model(["state"])
         rows = self.env.execute_query(
             SQL(
-                "SELECT source_ref FROM discipline_contact_unmatched WHERE source_ref = ANY(%s) AND state = 'dismissed'",
+                "SELECT source_ref FROM discipline_contact_unmatched "
+                "WHERE source_ref = ANY(%s) AND state = 'dismissed'",
                 list(refs),
             )
         )

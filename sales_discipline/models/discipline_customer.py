@@ -54,7 +54,11 @@ class DisciplineCustomer(models.Model):
     due_next = fields.Date(
         "Next Due", readonly=True, index=True, help="The earliest day on which a contact is due and not made yet."
     )
-    last_contact_date = fields.Date("Last Contact", readonly=True)
+    last_contact_date = fields.Date("Last Contact", readonly=True, help="The last talk; attempts are left out.")
+    last_touch_date = fields.Date(
+        "Last Contact or Attempt", readonly=True, index=True, help="Whatever is in the log, without what was voided."
+    )
+    last_counted_date = fields.Date("Last Counted", readonly=True, index=True, help="The last contact that counted.")
     next_contact_date = fields.Date("Next Contact", readonly=True)
     state = fields.Selection(STATES, readonly=True, default="none", index=True)
     profile_score = fields.Integer("Completeness of the Card", readonly=True, aggregator="avg")

@@ -178,3 +178,14 @@ class MailActivity(models.Model):
     def unlink(self):
         self.env["discipline.task"]._of(self)._cancel()
         return super().unlink()
+
+
+class BasePartnerMergeAutomaticWizard(models.TransientModel):
+    _inherit = "base.partner.merge.automatic.wizard"
+
+    @api.model
+    def _discipline_repoint(self, source_ids, target_id):
+        super()._discipline_repoint(source_ids, target_id)
+        self.env.cr.execute(
+            SQL("UPDATE discipline_task SET customer_ref = %s WHERE customer_ref = ANY(%s)", target_id, source_ids)
+        )

@@ -2,5 +2,6 @@ from . import (
     discipline_contact_conversion,
     discipline_funnel_report,
     discipline_performance,
+    discipline_plan_fact,
     discipline_stopped_buying,
 )

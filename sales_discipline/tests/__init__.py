@@ -2,6 +2,7 @@ from . import (
     test_abc,
     test_absence,
     test_contact,
+    test_contact_reports,
     test_customer_base,
     test_customer_card,
     test_exception,

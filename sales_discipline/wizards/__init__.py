@@ -8,6 +8,7 @@ from . import (
     discipline_redistribution_receiver,
     discipline_redistribution_select,
     discipline_workbook,
+    discipline_workbook_control,
     discipline_contact_refusal,
     discipline_refusal_analysis,
     discipline_sale_start,

@@ -57,7 +57,9 @@ class DisciplineWorkbook(models.TransientModel):
         return {"type": "ir.actions.act_url", "url": f"/sales_discipline/workbook/{self.id}", "target": "download"}
 
     def _file_name(self):
-        return f"{self.env._('Sales Discipline')} {self.date_from} - {self.date_to}.xlsx"
+        # apart from the f-string: what stands in one is not found by whoever collects the texts to translate
+        title = self.env._("Sales Discipline")
+        return f"{title} {self.date_from} - {self.date_to}.xlsx"
 
     def _content(self):
         """Return the XLSX file, in the reader's language, with what he may read.
