@@ -16,6 +16,7 @@ class DisciplineJob(models.Model):
     done = fields.Integer(readonly=True)
     total = fields.Integer(readonly=True)
     progress = fields.Float(compute="_compute_progress", help="Percent of the work that is done.")
+    reference = fields.Char(readonly=True, index="btree_not_null", help="The record that the work is about.")
     period_id = fields.Many2one("discipline.period", readonly=True, ondelete="cascade", index="btree_not_null")
     message = fields.Text(readonly=True, help="What went wrong, and what to do.")
     finished_at = fields.Datetime(readonly=True)

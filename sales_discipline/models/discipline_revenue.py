@@ -23,6 +23,8 @@ KINDS = [
 ]
 #: how many refused purchases are named in one message
 NAMED = 10
+#: purchases that one statement brings into the ledger
+STORED_AT_ONCE = 20_000
 
 
 class DisciplineRevenue(models.Model):
@@ -359,7 +361,9 @@ class DisciplineRevenue(models.Model):
         :param list vals_list: dicts with
 
             * ``source_ref``: number in the other system, unique within the company; give it a prefix of that system
-            * ``partner_id``: id of the customer or of one of his employees, or ``partner_ref``: its reference
+            * ``partner_id``: id of the customer or of one of his employees, or ``partner_ref``: its reference, or
+              ``customer``: a dict with what is known of him, of id, ref, vat, kpp, name, email and phone, matched as in
+              the import of files
             * ``date``: day of the purchase, a date or "YYYY-MM-DD", not in the future
             * ``amount``: in company currency, not 0; negative for a return, positive for everything else
             * ``kind``: deal, order, invoice, return, shipment or payment
@@ -420,11 +424,15 @@ class DisciplineRevenue(models.Model):
         """
         customers = self._find_customers(vals_list)
         rows, errors, seen = {}, {}, {}
-        days = {}
+        days, matched = {}, self._match_customers(vals_list)
         for index, vals in enumerate(vals_list):
             try:
                 company = self._check_company_allowed(vals.get("company_id"))
-                today = days.setdefault(company.id, self.env["discipline.calendar"]._today(company))
+                today = days.get(company.id) or days.setdefault(
+                    company.id, self.env["discipline.calendar"]._today(company)
+                )
+                if index in matched:
+                    vals = {**vals, "partner_id": self._matched_customer(vals, matched[index], customers)}
                 row = self._prepare_purchase(vals, company, today, customers)
                 key = (row["source_ref"], company.id)
                 if key in seen:
@@ -556,6 +564,40 @@ class DisciplineRevenue(models.Model):
         return amount
 
     @api.model
+    def _match_customers(self, vals_list):
+        """Return {index: match} of the purchases that describe their customer, see :mod:`..engine.matching`."""
+        described = {
+            index: vals["customer"]
+            for index, vals in enumerate(vals_list)
+            if isinstance(vals.get("customer"), dict) and not vals.get("partner_id") and not vals.get("partner_ref")
+        }
+        matched, known = {}, {}
+        for index, customer in described.items():
+            company = self._check_company_allowed(vals_list[index].get("company_id"))
+            if company not in known:
+                known[company] = self.env["discipline.import"].sudo()._customers(company)
+            matched[index] = known[company].match(customer)
+        return matched
+
+    @api.model
+    def _matched_customer(self, vals, match, customers):
+        """Return the id of the customer that a purchase describes, and note whose purchases are his.
+
+        :raise UserError: one sentence: why none is taken, and who may be meant
+        """
+        if match.problem:
+            Import = self.env["discipline.import"]
+            raise UserError(
+                self.env._(
+                    "Purchase %(ref)s: %(sentence)s",
+                    ref=vals.get("source_ref"),
+                    sentence=Import._customer_sentence(match, vals["customer"], Import._names(match.close)),
+                )
+            )
+        customers["id", match.id] = (match.id, match.customer)
+        return match.id
+
+    @api.model
     def _find_customers(self, vals_list):
         """Return {("id", id) or ("ref", reference): (buyer, customer)}; "ambiguous" where several have it."""
         ids = {vals["partner_id"] for vals in vals_list if type(vals.get("partner_id")) is int}
@@ -581,10 +623,11 @@ class DisciplineRevenue(models.Model):
         return found
 
     @api.model
-    def _store_purchases(self, rows):
-        """Bring checked purchases into the ledger, in a constant number of statements.
+    def _store_purchases(self, rows, progress=None):
+        """Bring checked purchases into the ledger, in a constant number of statements per 20,000.
 
         :param rows: dicts as from :meth:`_prepare_purchase`
+        :param progress: called with the number of rows that are done
         :return: see :meth:`record_purchases`
         """
         if not rows:
@@ -606,11 +649,14 @@ class DisciplineRevenue(models.Model):
             touched.update(stale.mapped("customer_ref"))
             stale.with_env(self.env)._void(self.env._("Corrected by the system it came from."))
             self.flush_model()
-        if fresh:
-            created = self._insert_purchases([rows[index] for index in fresh])
-            for index in fresh:
+        for start in range(0, len(fresh), STORED_AT_ONCE):
+            chunk = fresh[start : start + STORED_AT_ONCE]
+            created = self._insert_purchases([rows[index] for index in chunk])
+            for index in chunk:
                 ids[index] = created[(rows[index]["source_ref"], rows[index]["company_id"])]
                 touched.add(rows[index]["partner_id"])
+            if progress:
+                progress(start + len(chunk))
         self._purchases_changed(touched)
         return {
             "created": len(fresh) - len(wrong),
