@@ -55,6 +55,7 @@ from . import (
     discipline_redistribution_manager,
     discipline_appeal,
     discipline_job,
+    discipline_claim,
     discipline_import,
     discipline_import_portfolio,
     discipline_import_purchases,

@@ -69,7 +69,7 @@ class DisciplineImport(models.Model):
     headings = fields.Json(readonly=True, copy=False)
     columns = fields.Json(readonly=True, copy=False)
     line_ids = fields.One2many("discipline.import.line", "import_id", "Rows", copy=False)
-    row_count = fields.Integer("Rows", readonly=True, copy=False)
+    row_count = fields.Integer("Number of Rows", readonly=True, copy=False)
     ready_count = fields.Integer("Ready", readonly=True, copy=False)
     unchanged_count = fields.Integer("As They Are", readonly=True, copy=False)
     rejected_count = fields.Integer("Rejected", readonly=True, copy=False)

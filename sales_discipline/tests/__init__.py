@@ -1,6 +1,7 @@
 from . import (
     test_abc,
     test_absence,
+    test_claim,
     test_contact,
     test_contact_reports,
     test_customer_base,

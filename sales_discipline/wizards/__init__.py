@@ -1,5 +1,6 @@
 from . import (
     discipline_abc_hand,
+    discipline_assign,
     crm_lead_lost,
     discipline_contact_assign,
     discipline_contact_log,
