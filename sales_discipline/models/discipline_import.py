@@ -278,11 +278,15 @@ class DisciplineImport(models.Model):
 
     def _example(self, choice):
         """Return a heading that would do for one of these fields, in the reader's language."""
-        names = choice if isinstance(choice, tuple) else (choice,)
-        texts = self._synonyms(self.kind)[names[0]]
+        return f"“{self._heading(choice[0] if isinstance(choice, tuple) else choice)}”"
+
+    @api.model
+    def _heading(self, name):
+        """Return the heading of a column as the reader would write it."""
+        texts = (self._synonyms("purchases") | self._synonyms("portfolio"))[name]
         if (self.env.lang or "").startswith("ru"):
             texts = [text for text in texts if any("а" <= sign <= "я" for sign in text.lower())] or texts
-        return f"“{texts[0]}”"
+        return texts[0]
 
     @api.model
     def _customers(self, company):
@@ -353,10 +357,9 @@ class DisciplineImport(models.Model):
 
     @api.model
     def _formula_sentence(self, formulas):
-        synonyms = self._synonyms("purchases") | self._synonyms("portfolio")
         return self.env._(
             "A formula stands in %(columns)s: paste it as a value.",
-            columns=", ".join(f"“{synonyms[name][0]}”" for name in formulas),
+            columns=", ".join(self._example(name) for name in formulas),
         )
 
     @api.model
@@ -371,8 +374,8 @@ class DisciplineImport(models.Model):
         if match.problem == "contradiction":
             return self.env._(
                 "The row contradicts itself: “%(key)s” and “%(other)s” are of different customers (%(offered)s).",
-                key=CUSTOMER_HEADINGS[match.key][0],
-                other=CUSTOMER_HEADINGS[match.other][0],
+                key=self._heading(match.key),
+                other=self._heading(match.other),
                 offered=offered,
             )
         if match.problem == "ambiguous":
