@@ -41,6 +41,7 @@
         "views/discipline_exception_views.xml",
         "views/discipline_funnel_views.xml",
         "views/discipline_target_views.xml",
+        "views/discipline_forecast_views.xml",
         "views/discipline_job_views.xml",
         "views/discipline_norm_views.xml",
         "views/discipline_performance_views.xml",

@@ -206,7 +206,8 @@ class Customers(Company):
             status="open",
             active=True,
             amount=float(deal.price),
-            probability=0,
+            # the files know none, and Odoo learned its own only later
+            probability=None,
             reason=None,
         )
         states = [(deal.engaged or self.last, 9 * 60, "create", None, entered)]

@@ -7,19 +7,20 @@ What rests on a decision of ours, not on the files:
   months on. A real customer base would be analysed month by month; the pipeline has no purchases before its fourth
   month to do that with.
 * Contacts are simulated (``contacts.py``) and go through the same log as everybody's.
+* Targets are made up by a rule (``ahead.py``); Odoo learns its probabilities from the deals.
 * The months are closed one after the other, then the program proposes new managers for the last one's neglected
   customers, as it does at night.
 """
 
 import logging
 
+from .ahead import Ahead
 from .company import MODULE
-from .year import Year
 
 _logger = logging.getLogger(__name__)
 
 
-class Demonstration(Year):
+class Demonstration(Ahead):
     """One load, step by step; every step may rest on those before it."""
 
 
@@ -55,4 +56,6 @@ STEPS = (
     "periods",
     "judge",
     "plans",
+    "targets",
+    "forecast",
 )

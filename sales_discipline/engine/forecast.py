@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import log, log1p
+from math import log, log1p, sqrt
 
 from .statistics import quantile, wilson
 
@@ -87,6 +87,29 @@ def simulate(deals: Iterable[Deal], runs: int = 4000, seed: int = SEED) -> list[
     return sorted(totals)
 
 
+def quantiles_beside(
+    deals: Iterable[Deal],
+    mean: float,
+    variance: float,
+    shares: Sequence[float] = (0.1, 0.5, 0.9),
+    runs: int = 4000,
+    seed: int = SEED,
+) -> tuple[float, ...]:
+    """Return quantiles of the sum of ``deals``, drawn one by one, and of many smaller ones that are not.
+
+    The sum of many small independent deals is nearly normal whatever each of them is (Lyapunov's theorem), so their
+    mean and variance are enough. The few that could turn a month are drawn.
+
+    :param mean: of the deals not drawn: sum of amount times probability
+    :param variance: of the same: sum of amount squared times p (1 - p)
+    """
+    totals = simulate(deals, runs, seed)
+    if mean or variance:
+        generator, spread = random.Random(seed + 1), sqrt(variance)
+        totals = [max(0.0, total + generator.gauss(mean, spread)) for total in totals]
+    return tuple(quantile(totals, share) or 0.0 for share in shares)
+
+
 def quantiles(deals: Iterable[Deal], shares: Sequence[float] = (0.1, 0.5, 0.9), runs: int = 4000, seed: int = SEED):
     """Return the sums that come with at most these probabilities: P10 is the careful figure, P90 the hopeful one."""
     totals = simulate(deals, runs, seed)
@@ -128,21 +151,26 @@ def calibration(pairs: Iterable[tuple[float, bool]], bins: int = 10) -> list[Cal
     return result
 
 
-def pipeline_change(before: dict[int, float], after: dict[int, float], ends: dict[int, str]) -> dict[str, float]:
+def pipeline_change(
+    before: dict[int, float], after: dict[int, float], ends: dict[int, tuple[str, float]]
+) -> dict[str, float]:
     """Explain how the open pipeline went from one day to another; start + all changes = end.
 
     :param before: {deal: sum} of the deals open on the first day
     :param after: the same on the second day
-    :param ends: {deal: won, lost or removed} of those that were closed in between
-    :return: start, new, grown, shrunk, won, lost, removed, end; what left counts with its sum on the first day
+    :param ends: {deal: (won, lost or removed, last sum)} of those that were closed in between; a deal that came and
+        went between the days is new, and then won or lost
+    :return: start, new, grown, shrunk, won, lost, removed, end
     """
     parts = dict.fromkeys(("start", "new", "grown", "shrunk", "won", "lost", "removed", "end"), 0)
     parts["start"], parts["end"] = sum(before.values()), sum(after.values())
-    for deal, amount in before.items():
-        if deal not in after:
-            parts[ends.get(deal, "removed")] -= amount
+    for deal in before.keys() | after.keys() | ends.keys():
+        gone = deal not in after
+        end, last = ends.get(deal, ("removed", before.get(deal, 0))) if gone else ("", after[deal])
+        if deal in before:
+            parts["grown" if last > before[deal] else "shrunk"] += last - before[deal]
         else:
-            difference = after[deal] - amount
-            parts["grown" if difference > 0 else "shrunk"] += difference
-    parts["new"] = sum(amount for deal, amount in after.items() if deal not in before)
+            parts["new"] += last
+        if gone:
+            parts[end] -= last
     return parts

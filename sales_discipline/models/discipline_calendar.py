@@ -42,6 +42,13 @@ class DisciplineCalendar(models.AbstractModel):
         return pytz.utc.localize(moment).astimezone(zone).date()
 
     @api.model
+    def _day_begins(self, day, company=None):
+        """Return the moment (naive UTC) at which a day of the company begins; on days of DST the one that exists."""
+        zone = self._timezone(company or self.env.company)
+        local = zone.normalize(zone.localize(datetime.combine(day, time.min)))
+        return local.astimezone(pytz.utc).replace(tzinfo=None)
+
+    @api.model
     def _working_days(self, company, date_from, date_to):
         """Return the company's working days from ``date_from`` to ``date_to`` (both inclusive), as a tuple of dates.
 

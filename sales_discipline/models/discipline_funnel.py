@@ -13,8 +13,6 @@ AGES = (30, 60, 90)
 ENDS = ("won", "lost", "open", "removed")
 #: columns of the history whose last value says how a deal is
 PRESENT = ("status", "amount", "manager_ref", "team_ref", "company_id", "customer_ref", "stage_to_ref")
-#: a share of fewer deals is shown in grey
-SMALL = 10
 
 
 class DisciplineFunnel(models.AbstractModel):
@@ -64,6 +62,11 @@ class DisciplineFunnel(models.AbstractModel):
         if team := filters.get("team_id"):
             stages = stages.filtered(lambda stage: not stage.team_ids or team in stage.team_ids.ids)
         return stages
+
+    @api.model
+    def _small(self):
+        """Return the number of deals below which a share is shown in grey."""
+        return self.env.company.discipline_small_number
 
     # ------------------------------------------------------------------
     # The deals
@@ -240,7 +243,7 @@ class DisciplineFunnel(models.AbstractModel):
             "date_from": str(date(today.year, 1, 1)),
             "date_to": str(today),
             "currency_id": env.company.currency_id.id,
-            "small": SMALL,
+            "small": self._small(),
             "is_supervisor": env.user.has_group("sales_team.group_sale_salesman_all_leads"),
         }
 

@@ -1,6 +1,7 @@
 """What needs statistics to be read: intervals, open deals as censored, managers against their own mix of deals."""
 
 from collections import Counter, defaultdict
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -10,13 +11,12 @@ from odoo.tools import SQL
 
 from ..engine import statistics
 from ..engine.funnel import against_mix, apportion, decompose
-from .discipline_funnel import SMALL
 
 #: days of age for "won by the D-th day"
 BY_DAYS = (30, 60, 90, 180)
 #: points of a curve that are drawn; a screen shows no more
 POINTS = 120
-#: a product of more factors takes too long to divide among them
+#: a product of more factors takes too long to divide among them, and too long to read
 FACTORS = 10
 
 
@@ -133,9 +133,8 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
                     "shrunk": shrunk[manager],
                     "expected": float(sum((line.expected for line in lines), Fraction(0))),
                     "won_amount": float(sum(row["amount"] for row in rows if row["outcome"] == "won")),
-                    "waterfall": self._waterfall(rows, cells, len(own), stages),
                     "words": self._words(manager, rows, cells, reasons, stages),
-                    "small": ended < SMALL,
+                    "small": ended < self._small(),
                 }
             )
         return sorted(result, key=lambda row: (-row["entered"], row["id"]))
@@ -166,18 +165,76 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
             self._deals(rows, outcome="won")
         ]
 
+    # ------------------------------------------------------------------
+    # Where the difference of one manager was made
+    # ------------------------------------------------------------------
+
     @api.model
-    def _waterfall(self, rows, cells, managers, stages):
+    @api.readonly
+    def get_manager(self, filters=None, manager=None):
+        """Return where the difference between a manager and the average one was made, as plain JSON.
+
+        :param dict filters: see ``_clean_filters``
+        :param int manager: id of the user; 0 for deals of nobody
+        :return: ``waterfall`` (see :meth:`_waterfall`), ``deals`` and ``customers``: up to three of each, rows of
+            ``id``, ``name``, ``difference`` (sum won less what deals of their kind bring on average)
+        :raise AccessError: for whoever may not read opportunities
+        """
+        filters = self._clean_filters(filters)
+        manager = int(manager or 0)
+        stages = self._stages(filters)
+        cells, _times, _reasons = self._fetch_analytics(filters, stages)
+        own = defaultdict(list)
+        for cell in cells:
+            cell["amount"] = Decimal(cell["amount"])
+            own[cell["manager"] or 0].append(cell)
+        if manager not in own:
+            return {"waterfall": None, "deals": [], "customers": []}
+        effort = self._fetch_effort(filters, [key for key in own if key])
+        deals, customers = self._fetch_differences(filters, stages, manager)
+        return {
+            "waterfall": self._waterfall(own[manager], cells, manager, effort, stages),
+            "deals": deals,
+            "customers": customers,
+        }
+
+    @api.model
+    def _fetch_effort(self, filters, managers):
+        """Return {manager: (customers on the last day of the period, contacts made in it)}."""
+        Calendar = self.env["discipline.calendar"]
+        last = min(filters.get("date_to") or Calendar._today(), filters.get("as_of") or Calendar._today())
+        self.env["discipline.assignment"].flush_model()
+        self.env["discipline.contact"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT m.id, (SELECT count(*) FROM discipline_assignment a
+                               WHERE a.manager_ref = m.id AND a.company_id = ANY(%(companies)s) AND a.voided_at IS NULL
+                                 AND a.date_from <= %(last)s AND (a.date_to IS NULL OR a.date_to > %(last)s)),
+                       (SELECT count(*) FROM discipline_contact c
+                         WHERE c.doer_ref = m.id AND c.company_id = ANY(%(companies)s) AND c.voided_at IS NULL
+                           AND c.day <= %(last)s AND c.day >= %(begin)s)
+                  FROM unnest(%(managers)s::int[]) AS m(id)
+                """,
+                managers=managers,
+                companies=self.env.companies.ids,
+                begin=filters.get("date_from") or date(1970, 1, 1),
+                last=last,
+            )
+        )
+        return {manager: (customers, contacts) for manager, customers, contacts in rows}
+
+    @api.model
+    def _waterfall(self, rows, cells, manager, effort, stages):
         """Return how the sum that a manager won differs from the average manager's, part by part, adding up exactly.
+
+        The sum is a product: customers x contacts per customer x deals per contact x conversion of each stage x
+        share of the deals in the last stage that is decided (the cycle) x share of these that is won x average sum.
+        Where nobody's contacts are known, the number of deals stands for the first three.
 
         :return: dict of ``start``, ``end`` and ``parts``: (name, sum); start + parts = end, to the last cent
         """
-        names = [self.env._("Number of deals")]
-        names += [self.env._("Conversion: %(stage)s", stage=stage.name) for stage in stages[:FACTORS]]
-        names.append(self.env._("Average sum"))
-        conversions = len(names) - 2
-        mine, theirs = self._factors(rows, conversions, stages), self._factors(cells, conversions, stages)
-        theirs[0] /= managers
+        names, mine, theirs = self._factors(rows, cells, manager, effort, stages)
         # without a deal there is no conversion and no average sum: nothing there can differ
         mine = [theirs[place] if factor is None else factor for place, factor in enumerate(mine)]
         theirs = [Fraction(0) if factor is None else factor for factor in theirs]
@@ -191,14 +248,94 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         }
 
     @api.model
-    def _factors(self, rows, conversions, stages):
-        """Return entered, the conversion of each stage, and the average sum won: their product is the sum won."""
-        chain = self._chain(rows, stages)
+    def _factors(self, rows, cells, manager, effort, stages):
+        """Return names of the factors, those of a manager, and those of the average one; None where 0 is divided."""
+        count = len({cell["manager"] or 0 for cell in cells})
+        customers, contacts = effort.get(manager, (0, 0))
+        all_customers = sum(row[0] for row in effort.values())
+        all_contacts = sum(row[1] for row in effort.values())
+        known = customers and contacts
+        names, sides = [], ([], [])
+        if known:
+            names += [self.env._("Customers"), self.env._("Contacts per Customer"), self.env._("Deals per Contact")]
+        else:
+            names.append(self.env._("Number of deals"))
+        chains = [self._chain(side, stages) for side in (rows, cells)]
         # stages beyond the number of factors are taken together
-        chain = chain[:conversions] + chain[-1:]
-        shares = [Fraction(after, before) if before else None for before, after in pairwise(chain)]
-        amount = sum((Fraction(row["amount"]) for row in rows if row["outcome"] == "won"), Fraction(0))
-        return [Fraction(chain[0]), *shares, amount / chain[-1] if chain[-1] else None]
+        shown = min(len(stages) - 1, FACTORS - len(names) - 3) if stages else 0
+        names += [self.env._("Conversion: %(stage)s", stage=stage.name) for stage in stages[:shown]]
+        last = stages[shown].name if stages else ""
+        names += [self.env._("Cycle: decided by now"), self.env._("Conversion: %(stage)s", stage=last)]
+        names.append(self.env._("Average sum"))
+        for side, own, chain, divisor, base, made in (
+            (sides[0], rows, chains[0], 1, customers, contacts),
+            (sides[1], cells, chains[1], count, all_customers, all_contacts),
+        ):
+            entered, won = chain[0], chain[-1]
+            if known:
+                side += [
+                    Fraction(base, divisor),
+                    Fraction(made, base) if base else None,
+                    Fraction(entered, made) if made else None,
+                ]
+            else:
+                side.append(Fraction(entered, divisor))
+            steps = chain[: shown + 1]
+            side += [Fraction(after, before) if before else None for before, after in pairwise(steps)]
+            decided = steps[-1] - sum(
+                row["deals"] for row in own if row["furthest"] >= shown and row["outcome"] == "open"
+            )
+            side.append(Fraction(decided, steps[-1]) if steps[-1] else None)
+            side.append(Fraction(won, decided) if decided else None)
+            amount = sum((Fraction(row["amount"]) for row in own if row["outcome"] == "won"), Fraction(0))
+            side.append(amount / won if won else None)
+        return names, *sides
+
+    @api.model
+    def _fetch_differences(self, filters, stages, manager):
+        """Return the three deals and the three customers that make most of a manager's difference.
+
+        A deal that is won brings its sum less what a deal of its kind (source, size, class) brings on average; one
+        that is lost takes as much as such a deal brings.
+        """
+        [(deals, customers)] = self.env.execute_query(
+            SQL(
+                """
+                WITH %(deals)s, bound AS (
+                    SELECT percentile_disc(ARRAY[0.333, 0.667]) WITHIN GROUP (ORDER BY amount) AS sizes FROM deal
+                ), kind AS (
+                    SELECT d.*, (d.amount > b.sizes[1])::int + (d.amount > b.sizes[2])::int AS size
+                      FROM deal d CROSS JOIN bound b WHERE d.outcome IN ('won', 'lost')
+                ), measured AS (
+                    SELECT k.*, k.amount::float8 * ((k.outcome = 'won')::int
+                               - avg((k.outcome = 'won')::int) OVER (PARTITION BY source_id, abc_class_id, size)
+                           ) AS difference
+                      FROM kind k
+                ), own AS (
+                    SELECT * FROM measured WHERE COALESCE(manager_ref, 0) = %(manager)s
+                )
+                SELECT (SELECT jsonb_agg(to_jsonb(x)) FROM (
+                            SELECT lead_id AS id, lead_ref AS ref, outcome, difference FROM own
+                          ORDER BY abs(difference) DESC, lead_ref LIMIT 3) x),
+                       (SELECT jsonb_agg(to_jsonb(x)) FROM (
+                            SELECT customer_ref AS id, sum(difference) AS difference FROM own
+                             WHERE customer_ref IS NOT NULL GROUP BY customer_ref
+                          ORDER BY abs(sum(difference)) DESC, customer_ref LIMIT 3) x)
+                """,
+                deals=self._sql_deals(filters, stages),
+                manager=manager,
+            )
+        )
+        deals, customers = deals or [], customers or []
+        leads = self.env["crm.lead"].browse([row["id"] for row in deals if row["id"]])
+        names = {lead.id: lead.display_name for lead in leads}
+        for row in deals:
+            row["name"] = names.get(row["id"]) or self.env._("Deal No. %(number)s, deleted", number=row["ref"])
+        partners = self.env["res.partner"].browse([row["id"] for row in customers]).exists()
+        names = {partner.id: partner.display_name for partner in partners}
+        for row in customers:
+            row["name"] = names.get(row["id"]) or self.env._("Customer No. %(number)s, deleted", number=row["id"])
+        return deals, customers
 
     @api.model
     def _words(self, manager, rows, cells, reasons, stages):
@@ -207,7 +344,7 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         worst, found = 0.0, None
         for rank in range(len(stages)):
             reached, went = mine[rank], mine[rank + 1]
-            if reached < SMALL or not all_[rank]:
+            if reached < self._small() or not all_[rank]:
                 continue
             usual = all_[rank + 1] / all_[rank]
             band = statistics.wilson(went, reached)

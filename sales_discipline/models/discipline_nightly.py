@@ -27,6 +27,7 @@ class DisciplineNightly(models.AbstractModel):
             ("verdicts", "_step_verdicts"),
             ("closing", "_step_closing"),
             ("redistribution", "_step_redistribution"),
+            ("forecast", "_step_forecast"),
         ]
 
     @api.model
@@ -118,3 +119,7 @@ class DisciplineNightly(models.AbstractModel):
     def _step_redistribution(self, company):
         """Propose who should answer for neglected customers and for orphans."""
         self.env["discipline.redistribution"]._nightly(company)
+
+    def _step_forecast(self, company):
+        """Freeze the week's pipeline and its forecast."""
+        self.env["discipline.forecast.snapshot"]._nightly(company)

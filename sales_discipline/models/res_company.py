@@ -49,6 +49,11 @@ class ResCompany(models.Model):
     discipline_xyz_y = fields.Float(
         "Y up to, %", digits=(5, 1), default=50, help="A customer is Y while his months vary by no more than this."
     )
+    discipline_small_number = fields.Integer(
+        "Grey below, Deals",
+        default=10,
+        help="In the funnel a share of fewer deals is shown in grey: it may well be chance.",
+    )
     discipline_abc_approval = fields.Boolean(
         "Approve ABC Analysis", help="The monthly analysis waits for a Sales administrator to apply it."
     )

@@ -11,6 +11,7 @@ class ResConfigSettings(models.TransientModel):
     discipline_abc_margin = fields.Float(related="company_id.discipline_abc_margin", readonly=False)
     discipline_abc_grace_months = fields.Integer(related="company_id.discipline_abc_grace_months", readonly=False)
     discipline_xyz_x = fields.Float(related="company_id.discipline_xyz_x", readonly=False)
+    discipline_small_number = fields.Integer(related="company_id.discipline_small_number", readonly=False)
     discipline_xyz_y = fields.Float(related="company_id.discipline_xyz_y", readonly=False)
     discipline_abc_approval = fields.Boolean(related="company_id.discipline_abc_approval", readonly=False)
     discipline_date_start = fields.Date(related="company_id.discipline_date_start", readonly=False)

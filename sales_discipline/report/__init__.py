@@ -1,5 +1,6 @@
 from . import (
     discipline_contact_conversion,
+    discipline_forecast_report,
     discipline_funnel_report,
     discipline_performance,
     discipline_plan_fact,

@@ -7,6 +7,7 @@ from . import (
     test_customer_base,
     test_customer_card,
     test_exception,
+    test_forecast,
     test_funnel,
     test_import,
     test_lead_sequences,

@@ -237,13 +237,39 @@ class TestFunnel(FunnelCommon):
         result = self.Analytics.get_analytics()
         boris = next(row for row in result["managers"] if row["id"] == self.boris.id)
         self.assertEqual((boris["entered"], boris["closed"], boris["won"]), (3, 2, 1))
-        waterfall = boris["waterfall"]
-        self.assertEqual(waterfall["end"], 3000)
-        self.assertEqual(waterfall["start"], 1500, "two managers won 3000 between them")
-        self.assertAlmostEqual(waterfall["start"] + sum(part for _name, part in waterfall["parts"]), 3000, 2)
         self.assertEqual(result["by_day"][0]["old"], 4)
         self.assertAlmostEqual(result["won"][-1][1], 1 / 4, msg="one was removed, one lost before, one is open")
         self.assertEqual(self.Analytics.get_analytics({"date_from": "2030-01-01"})["managers"], [])
+
+    def test_the_difference_of_a_manager_is_divided_among_its_causes_and_adds_up(self):
+        self._lose(self._deal(self.anna, 1, expected_revenue=3000), 9)
+        self._move(self._deal(self.anna, 2), 9, self.won_stage)
+        found = self.Analytics.get_manager({}, self.boris.id)
+        waterfall = found["waterfall"]
+        self.assertEqual(waterfall["end"], 3000)
+        self.assertEqual(waterfall["start"], 2000, "two managers won 4000 between them")
+        self.assertAlmostEqual(waterfall["start"] + sum(part for _name, part in waterfall["parts"]), 3000, 2)
+        self.assertEqual(waterfall["parts"][0][0], "Number of deals", "nobody's contacts are known")
+        self.assertEqual(
+            [(row["id"], row["difference"]) for row in found["deals"]],
+            [(self.won_deal.id, 1500), (self.lost_deal.id, -500)],
+            "of the large deals half are won, and of the small ones, too",
+        )
+        self.assertEqual([(row["id"], row["difference"]) for row in found["customers"]], [(self.customer.id, 1000)])
+        self.assertIsNone(self.Analytics.get_manager({}, self.supervisor.id)["waterfall"])
+
+    def test_customers_and_contacts_are_causes_where_they_are_known(self):
+        other = self._customer("Vasilyok", self.boris, self.class_a)
+        for user, partner in ((self.anna, self.customer), (self.boris, other), (self.boris, other)):
+            self._log(partner, user, START + timedelta(days=2))
+        waterfall = self.Analytics.get_manager({}, self.boris.id)["waterfall"]
+        names = [name for name, _part in waterfall["parts"]]
+        self.assertEqual(names[:3], ["Customers", "Contacts per Customer", "Deals per Contact"])
+        self.assertIn("Cycle: decided by now", names)
+        self.assertAlmostEqual(
+            waterfall["start"] + sum(part for _name, part in waterfall["parts"]), waterfall["end"], 2
+        )
+        self.assertAlmostEqual(dict(waterfall["parts"])["Customers"], 0, 2, "both have one customer")
 
     def test_a_stage_at_which_a_manager_loses_more_than_chance_is_named(self):
         for number in range(20):
@@ -395,10 +421,13 @@ class TestFunnelOfMaven(FunnelCommon):
                 row = managers[number]
                 figures = {key: row[key] for key in ("entered", "won", "closed")} | {"sum": row["won_amount"]}
                 self.assertEqual(figures, {key: expected[name][key] for key in figures})
-                waterfall = row["waterfall"]
-                parts = sum(part for _name, part in waterfall["parts"])
-                self.assertAlmostEqual(waterfall["start"] + parts, waterfall["end"], 2)
         one = self.agents["Darcel Schlecht"]
+        waterfall = self.Analytics.get_manager({}, one)["waterfall"]
+        self.assertEqual(waterfall["end"], expected["Darcel Schlecht"]["sum"])
+        self.assertAlmostEqual(waterfall["start"], sum(row["sum"] for row in expected.values()) / 30, 2)
+        self.assertAlmostEqual(
+            waterfall["start"] + sum(part for _name, part in waterfall["parts"]), waterfall["end"], 2
+        )
         self.assertEqual(
             [step["reached"] for step in self.Funnel.get_funnel({"user_id": one})["steps"]],
             [expected["Darcel Schlecht"]["entered"], expected["Darcel Schlecht"]["engaged"]],

@@ -10,6 +10,7 @@ from engine.forecast import (
     expected,
     pipeline_change,
     quantiles,
+    quantiles_beside,
     simulate,
     sum_distribution,
     won_count_distribution,
@@ -96,13 +97,31 @@ def test_calibration_shows_what_became_of_deals_foretold_alike():
 amounts = st.dictionaries(st.integers(1, 12), st.integers(0, 100), max_size=12)
 
 
-@given(amounts, amounts, st.dictionaries(st.integers(1, 12), st.sampled_from(["won", "lost", "removed"])))
+endings = st.dictionaries(
+    st.integers(1, 12), st.tuples(st.sampled_from(["won", "lost", "removed"]), st.integers(0, 100))
+)
+
+
+@given(amounts, amounts, endings)
 def test_what_changed_in_the_pipeline_adds_up(before, after, ends):
     parts = pipeline_change(before, after, ends)
     assert parts["end"] == sum(value for name, value in parts.items() if name != "end")
 
 
 def test_a_deal_that_left_without_an_end_was_removed():
-    parts = pipeline_change({1: 10, 2: 5, 3: 7}, {1: 14, 4: 2}, {2: "won"})
-    wanted = {"start": 22, "new": 2, "grown": 4, "shrunk": 0, "won": -5, "lost": 0, "removed": -7, "end": 16}
-    assert parts == wanted
+    parts = pipeline_change({1: 10, 2: 5, 3: 7}, {1: 14, 4: 2}, {2: ("won", 6), 5: ("lost", 3)})
+    assert parts == {
+        "start": 22, "new": 5, "grown": 5, "shrunk": 0, "won": -6, "lost": -3, "removed": -7, "end": 16,
+    }  # fmt: skip
+
+
+def test_many_small_deals_beside_a_few_large_ones_spread_as_if_all_were_drawn():
+    generator = random.Random(5)
+    rows = sorted(
+        (Deal(generator.random() ** 3 * 100, generator.random()) for _ in range(400)), key=lambda d: -d.amount
+    )
+    large, small = rows[:40], rows[40:]
+    mean = expected(small)
+    variance = sum(deal.amount**2 * deal.probability * (1 - deal.probability) for deal in small)
+    for whole, part in zip(quantiles(rows, runs=8000), quantiles_beside(large, mean, variance, runs=8000), strict=True):
+        assert part == pytest.approx(whole, rel=0.02)

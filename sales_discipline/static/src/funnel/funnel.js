@@ -11,6 +11,7 @@ import { Component, onWillStart, useState } from "@odoo/owl";
 
 import { FunnelAnalytics } from "./funnel_analytics";
 import { FunnelChart } from "./funnel_chart";
+import { savePicture } from "./funnel_picture";
 
 const EMPTY = {
     date_from: "",
@@ -155,6 +156,10 @@ export class FunnelAction extends Component {
 
     print() {
         window.print();
+    }
+
+    savePicture() {
+        return savePicture(this.data.sides, this.state.measure, this.options.currency_id);
     }
 
     exportXlsx() {

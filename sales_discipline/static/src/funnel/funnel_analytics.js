@@ -1,8 +1,11 @@
 import { _t } from "@web/core/l10n/translation";
 import { formatFloat, formatInteger, formatMonetary } from "@web/views/fields/formatters";
 
+import { useService } from "@web/core/utils/hooks";
+
 import { Component, useState } from "@odoo/owl";
 
+import { Waterfall } from "../forecast/waterfall";
 import { share } from "./funnel_chart";
 
 const WIDTH = 600;
@@ -11,13 +14,16 @@ const HEIGHT = 200;
 /** The advanced part: what becomes of deals with time, and every manager against his own mix of deals. */
 export class FunnelAnalytics extends Component {
     static template = "sales_discipline.FunnelAnalytics";
-    static props = { data: Object, currencyId: Number, onManager: Function };
+    static components = { Waterfall };
+    static props = { data: Object, filters: Object, currencyId: Number, onManager: Function };
 
     setup() {
         this.share = share;
         this.width = WIDTH;
         this.height = HEIGHT;
-        this.state = useState({ manager: null });
+        this.orm = useService("orm");
+        this.action = useService("action");
+        this.state = useState({ manager: null, difference: null });
     }
 
     get lastDay() {
@@ -75,32 +81,38 @@ export class FunnelAnalytics extends Component {
         return this.props.data.managers.find((row) => row.id === this.state.manager);
     }
 
-    select(row) {
-        this.state.manager = this.state.manager === row.id ? null : row.id;
+    /** Show, or hide, where the difference of a manager was made. */
+    async select(row) {
+        this.state.difference = null;
+        if (this.state.manager === row.id) {
+            this.state.manager = null;
+            return;
+        }
+        this.state.manager = row.id;
+        const difference = await this.orm.call("discipline.funnel.analytics", "get_manager", [
+            this.props.filters,
+            row.id,
+        ]);
+        if (this.state.manager === row.id) {
+            this.state.difference = difference;
+        }
     }
 
-    /** The bars of the waterfall: each begins where the one before it ended. */
     get bars() {
-        const { start, end, parts } = this.manager.waterfall;
-        const bars = [{ name: _t("Average manager"), low: 0, high: start, value: start, css: "bg-secondary" }];
-        let at = start;
-        for (const [name, value] of parts) {
-            bars.push({
-                name,
-                low: Math.min(at, at + value),
-                high: Math.max(at, at + value),
-                value,
-                css: value < 0 ? "bg-danger" : "bg-success",
-            });
-            at += value;
-        }
-        bars.push({ name: this.manager.name, low: 0, high: end, value: end, css: "bg-info" });
-        const low = Math.min(0, ...bars.map((bar) => bar.low));
-        const span = Math.max(1, ...bars.map((bar) => bar.high)) - low;
-        return bars.map((bar) => ({
-            ...bar,
-            left: (100 * (bar.low - low)) / span,
-            width: Math.max(0.3, (100 * (bar.high - bar.low)) / span),
-        }));
+        const { start, end, parts } = this.state.difference.waterfall;
+        return [
+            { key: "start", name: _t("Average manager"), value: start, whole: true, css: "bg-secondary" },
+            ...parts.map(([name, value]) => ({ key: name, name, value, css: value < 0 ? "bg-danger" : "bg-success" })),
+            { key: "end", name: this.manager.name, value: end, whole: true, css: "bg-info" },
+        ];
+    }
+
+    open(model, id) {
+        return id && this.action.doAction({
+            type: "ir.actions.act_window",
+            res_model: model,
+            res_id: id,
+            views: [[false, "form"]],
+        });
     }
 }
