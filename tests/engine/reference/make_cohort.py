@@ -1,4 +1,4 @@
-"""Make cohort.json anew: the funnel of the seeded event log, computed with pandas in another way than the engine.
+"""Make funnel_cohort.json anew: the funnel of the seeded event log, computed with pandas in another way than the engine.
 
 Not run by the tests, which read the file.
 
@@ -73,4 +73,4 @@ def funnel(deals):
 
 
 if __name__ == "__main__":
-    (HERE / "cohort.json").write_text(json.dumps(funnel(50_000), indent=1) + "\n")
+    (HERE.parents[2] / "sales_discipline/tests/data/funnel_cohort.json").write_text(json.dumps(funnel(50_000), indent=1) + "\n")
