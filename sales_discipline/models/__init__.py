@@ -1,5 +1,6 @@
 from . import (
     discipline_ledger,
+    discipline_cached,
     discipline_calendar,
     discipline_customer,
     discipline_assignment,
@@ -39,7 +40,11 @@ from . import (
     discipline_refusal,
     discipline_contact_sale,
     discipline_stage_rule,
+    discipline_my_day_sale,
     discipline_stage_change,
+    crm_lead_stage_due,
+    crm_lead_purchase,
+    crm_lead_reason,
     crm_lead,
     crm_stage,
     discipline_funnel,

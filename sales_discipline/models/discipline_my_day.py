@@ -297,19 +297,3 @@ class DisciplineMyDay(models.AbstractModel):
             order="date_deadline, id",
             limit=1,
         )
-
-    @api.model
-    def action_sale(self, partner_id):
-        """Return the action that starts a sale, or shows the customer's open deals where there are some."""
-        customer = self.env["res.partner"].browse(partner_id)
-        action = self.env["ir.actions.act_window"]._for_xml_id("crm.crm_lead_action_pipeline")
-        domain = [
-            ("type", "=", "opportunity"),
-            ("won_status", "=", "pending"),
-            ("partner_id.commercial_partner_id", "=", customer.commercial_partner_id.id),
-        ]
-        context = {"default_partner_id": customer.id, "default_type": "opportunity", "default_user_id": self.env.uid}
-        if self.env["crm.lead"].search_count(domain, limit=1):
-            return {**action, "domain": domain, "context": context, "view_mode": "list,form", "views": [
-                (False, "list"), (False, "form")]}  # fmt: skip
-        return {**action, "view_mode": "form", "views": [(False, "form")], "context": context}

@@ -15,6 +15,7 @@ class DisciplineStageRule(models.Model):
     """
 
     _name = "discipline.stage.rule"
+    _inherit = "discipline.cached"
     _description = "Requirements of a Stage"
     _order = "sequence, id"
     _rec_name = "stage_id"
@@ -57,8 +58,8 @@ class DisciplineStageRule(models.Model):
     )
 
     _stage_team_uniq = models.UniqueIndex(
-        "(stage_id, COALESCE(team_id, 0)) WHERE active",
-        "A stage has its requirements once, and once more for each team.",
+        "(stage_id, COALESCE(team_id, 0), COALESCE(company_id, 0)) WHERE active",
+        "A stage has its requirements once, and once more for each team and company.",
     )
     _days_check = models.Constraint("CHECK(days_allowed >= 0)", "The days allowed are a number from 0 on.")
 
@@ -74,19 +75,6 @@ class DisciplineStageRule(models.Model):
                     )
                 )
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        self.env.registry.clear_cache()
-        return super().create(vals_list)
-
-    def write(self, vals):
-        self.env.registry.clear_cache()
-        return super().write(vals)
-
-    def unlink(self):
-        self.env.registry.clear_cache()
-        return super().unlink()
-
     # ------------------------------------------------------------------
     # Which rules apply
     # ------------------------------------------------------------------
@@ -94,20 +82,43 @@ class DisciplineStageRule(models.Model):
     @api.model
     @ormcache()
     def _all(self):
-        """Return (rule id, stage id, team id or False) of all rules; most organisations have few, or none."""
-        return tuple((rule.id, rule.stage_id.id, rule.team_id.id) for rule in self.sudo().search([]))
+        """Return (rule id, stage id, team id or False, company id or False) of all rules.
+
+        Most organisations have few, or none. The own rule of a team comes before the one of every team, then the
+        own rule of a company before the one of every company.
+        """
+        rules = self.sudo().search([]).sorted(lambda rule: (not rule.team_id, not rule.company_id))
+        return tuple((rule.id, rule.stage_id.id, rule.team_id.id, rule.company_id.id) for rule in rules)
 
     @api.model
-    def _of(self, stage_id, team_id):
-        """Return the rule of a stage for a team: its own, else the one of every team, else an empty recordset."""
-        found = {team: rule_id for rule_id, stage, team in self._all() if stage == stage_id}
-        return self.sudo().browse(found.get(team_id) or found.get(False) or [])
+    def _of(self, stage_id, team_id, company_id):
+        """Return the rule of a stage for a team and company: the most specific one, else an empty recordset."""
+        found = (
+            rule_id
+            for rule_id, stage, team, company in self._all()
+            if stage == stage_id and team in (team_id, False) and company in (company_id, False)
+        )
+        return self.sudo().browse(next(found, ()))
 
     @api.model
-    def _passed(self, stage_from, stage_to, team_id):
+    def _rule_sql(self):
+        """Return the SQL of :meth:`_of`: the columns of the rule that holds for the deal ``l``."""
+        return SQL(
+            """
+            SELECT x.* FROM discipline_stage_rule x
+             WHERE x.stage_id = l.stage_id AND x.active
+               AND (x.team_id IS NULL OR x.team_id = l.team_id)
+               AND (x.company_id IS NULL OR x.company_id = COALESCE(l.company_id, %s))
+          ORDER BY x.team_id IS NULL, x.company_id IS NULL LIMIT 1
+            """,
+            self.env.company.id,
+        )
+
+    @api.model
+    def _passed(self, stage_from, stage_to, team_id, company_id):
         """Return the rules of the stages that a deal passes: those after ``stage_from`` up to ``stage_to``."""
         stages = self.env["crm.stage"].sudo()
-        ruled = stages.browse({stage for _rule, stage, _team in self._all()})
+        ruled = stages.browse({rule[1] for rule in self._all()})
         upper = stages.browse(stage_to).sequence
         lower = stages.browse(stage_from).sequence if stage_from else None
         if lower is not None and upper < lower:
@@ -125,7 +136,7 @@ class DisciplineStageRule(models.Model):
         )
         rules = self.sudo().browse()
         for stage in passed.sorted("sequence"):
-            rules |= self._of(stage.id, team_id)
+            rules |= self._of(stage.id, team_id, company_id)
         return rules
 
     # ------------------------------------------------------------------
@@ -202,13 +213,13 @@ class DisciplineStageRule(models.Model):
     def _check(self, moved):
         """Refuse people who move deals on without what the stages demand.
 
-        :param list moved: (lead id, stage id before or None, stage id, team id)
+        :param list moved: (lead id, stage id before or None, stage id, team id, company id)
         :raise RedirectWarning: naming the deal and what is missing; its button opens a dialog to fill it in
         """
         if not self._all() or not self.env["crm.lead"]._discipline_is_person():
             return
-        for lead_id, stage_from, stage_to, team_id in moved:
-            rules = self._passed(stage_from, stage_to, team_id)
+        for lead_id, stage_from, stage_to, team_id, company_id in moved:
+            rules = self._passed(stage_from, stage_to, team_id, company_id)
             lead = self.env["crm.lead"].browse(lead_id)
             missing = rules and rules._missing(lead)
             if missing:
@@ -233,11 +244,11 @@ class DisciplineStageRule(models.Model):
     def _start_plans(self, moved):
         """Start the activity plans of stages to which deals have come for the first time.
 
-        :param list moved: (lead id, stage id before or None, stage id, team id)
+        :param list moved: (lead id, stage id before or None, stage id, team id, company id)
         """
         plans = defaultdict(list)
-        for lead_id, _stage_from, stage_to, team_id in moved if self._all() else ():
-            plan = self._of(stage_to, team_id).plan_id
+        for lead_id, _stage_from, stage_to, team_id, company_id in moved if self._all() else ():
+            plan = self._of(stage_to, team_id, company_id).plan_id
             if plan and plan.active:
                 plans[plan, stage_to].append(lead_id)
         if plans:

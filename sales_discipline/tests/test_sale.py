@@ -45,6 +45,15 @@ class TestSaleFromContact(RefusalCommon):
         )
         self.assertEqual(row, [(3, 2, 1, 700)])
 
+    def test_a_sale_from_my_day_starts_from_the_last_contact_or_asks_for_one(self):
+        service = self.env["discipline.my.day"].with_user(self.anna)
+        dialog = service.action_sale(self.customer.id)
+        self.assertEqual(dialog["res_model"], "discipline.contact.log")
+        self._log(self.customer, self.anna, datetime(2025, 3, 6, 9), note="Old talk")
+        contact = self._log(self.customer, self.anna, datetime(2025, 3, 7, 9), note="Wants bearings")
+        lead = self.env["crm.lead"].browse(service.action_sale(self.customer.id)["res_id"])
+        self.assertEqual((lead.origin_contact_id, lead.partner_id), (contact, self.customer))
+
     def test_a_refusal_on_the_phone_is_a_refusal_with_its_reason(self):
         refused = self.env.ref("sales_discipline.discipline_outcome_refusal")
         dialog = (
@@ -90,6 +99,39 @@ class TestStageTime(RefusalCommon):
             self.assertFalse(Lead.search(mine), "and so is a contact")
             deal.invalidate_recordset()
             self.assertEqual(deal.discipline_stage_due, date(2025, 3, 12))
+
+    def test_a_call_planned_with_a_buyer_of_the_customer_is_life_too(self):
+        self.env["discipline.stage.rule"].create({"stage_id": self.new.id, "days_allowed": 5})
+        buyer = self.env["res.partner"].create({"name": "Ivan", "parent_id": self.customer.id})
+        with freeze_time(datetime(2025, 3, 3, 9, 0)):
+            deal = self._deal(date_last_stage_update=datetime(2025, 3, 3, 9, 0))
+        with freeze_time(datetime(2025, 3, 10, 9, 0)):
+            self.assertTrue(deal.discipline_stage_overdue)
+            buyer.activity_schedule("mail.mail_activity_data_call", date_deadline=date(2025, 3, 12))
+            deal.invalidate_recordset()
+            self.assertFalse(deal.discipline_stage_overdue)
+
+    def test_my_day_shows_ones_own_overdue_deals_the_longest_first(self):
+        self.env["discipline.stage.rule"].create({"stage_id": self.new.id, "days_allowed": 5})
+        deals = self.env["crm.lead"]
+        for day, user in ((4, self.anna), (3, self.anna), (1, self.boris)):
+            deals |= self._deal(
+                name=f"Since {day} March", user_id=user.id, date_last_stage_update=datetime(2025, 3, day, 9, 0)
+            )
+        with freeze_time(datetime(2025, 3, 10, 9, 0)):
+            shown = self.env["discipline.my.day"].with_user(self.anna).get_day()["deals"]
+            self.assertEqual([row["name"] for row in shown["rows"]], ["Since 3 March", "Since 4 March"])
+            self.assertEqual((shown["total"], shown["rows"][0]["due"]), (2, "03/08/2025"))
+
+    def test_the_rule_of_the_other_company_does_not_hold_here(self):
+        other = self.env["res.company"].create({"name": "Other Company"})
+        Rule = self.env["discipline.stage.rule"]
+        Rule.create({"stage_id": self.new.id, "days_allowed": 1, "company_id": other.id})
+        Rule.create({"stage_id": self.new.id, "days_allowed": 9})
+        with freeze_time(datetime(2025, 3, 3, 9, 0)):
+            deal = self._deal(date_last_stage_update=datetime(2025, 3, 3, 9, 0))
+        self.assertEqual(deal.discipline_stage_due, date(2025, 3, 12))
+        self.assertEqual(Rule._of(self.new.id, self.team.id, other.id).days_allowed, 1)
 
 
 @tagged("discipline_sale", "post_install", "-at_install")

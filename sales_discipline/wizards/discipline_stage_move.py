@@ -28,7 +28,8 @@ class DisciplineStageMove(models.TransientModel):
             return values
         lead.check_access("read")
         Rule = self.env["discipline.stage.rule"]
-        missing = Rule._passed(lead.stage_id.id, stage.id, lead.team_id.id)._missing(lead)
+        company = lead.company_id or self.env.company
+        missing = Rule._passed(lead.stage_id.id, stage.id, lead.team_id.id, company.id)._missing(lead)
         labels = [Rule._label(*item) for item in missing if item[0] == "contact"]
         values |= {
             "line_ids": [

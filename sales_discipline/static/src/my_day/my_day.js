@@ -4,13 +4,14 @@ import { useService } from "@web/core/utils/hooks";
 import { useSetupAction } from "@web/search/action_hook";
 import { Layout } from "@web/search/layout";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import { OverdueDeals } from "./overdue_deals";
 
 import { Component, onWillStart, useEffect, useRef, useState } from "@odoo/owl";
 
 /** What a manager has to do now: one line per customer, worked through with the keyboard alone if he likes. */
 export class MyDay extends Component {
     static template = "sales_discipline.MyDay";
-    static components = { Layout };
+    static components = { Layout, OverdueDeals };
     static props = { ...standardActionServiceProps };
 
     setup() {
@@ -21,7 +22,7 @@ export class MyDay extends Component {
         this.root = useRef("root");
         this.note = useRef("note");
         this.state = useState({ active: 0, open: null, form: {}, busy: false });
-        this.data = useState({ rows: [], norms: [], risk: [], progress: {}, options: {} });
+        this.data = useState({ rows: [], norms: [], risk: [], progress: {}, options: {}, deals: { rows: [] } });
         useSetupAction({});
         onWillStart(() => this.load());
         useEffect(
@@ -148,7 +149,8 @@ export class MyDay extends Component {
     }
 
     async startSale(id) {
-        return this.action.doAction(await this.orm.call("discipline.my.day", "action_sale", [id]));
+        const action = await this.orm.call("discipline.my.day", "action_sale", [id]);
+        return this.action.doAction(action, { onClose: () => this.load() });
     }
 
     openNorm(norm) {
