@@ -5,8 +5,8 @@ from dataclasses import replace
 from odoo.fields import Command
 from odoo.tools import SQL
 
-from . import portfolios
-from .company import Company
+from . import portfolios, refusals
+from .company import HEAD, Company
 
 INDUSTRIES = {
     "technology": "J",
@@ -37,6 +37,8 @@ COUNTRIES = {
     "Poland": "pl",
     "China": "cn",
 }
+#: after so many days without a contact a deal is overdue in “Engaging”
+ENGAGING_DAYS = 300
 
 
 class Customers(Company):
@@ -89,7 +91,7 @@ class Customers(Company):
     def opportunities(self):
         """Create the opportunities with their stages, sums and dates."""
         stages = self._stages()
-        reason = self.env["crm.lost.reason"]._discipline_not_stated()
+        self._reasons()
         tags = dict(
             zip(
                 self.pipeline.products,
@@ -98,12 +100,12 @@ class Customers(Company):
             )
         )
         Lead = self.env["crm.lead"].with_context(default_type="opportunity")
-        leads = Lead.create([self._lead_values(deal, stages, reason, tags) for deal in self.pipeline.deals])
+        leads = Lead.create([self._lead_values(deal, stages, tags) for deal in self.pipeline.deals])
         self.env.flush_all()
         self._date_leads(leads)
         self._history(leads, stages)
 
-    def _lead_values(self, deal, stages, reason, tags):
+    def _lead_values(self, deal, stages, tags):
         values = {
             "name": f"{deal.product}, {deal.account}" if deal.account else deal.product,
             "type": "opportunity",
@@ -121,8 +123,41 @@ class Customers(Company):
         if deal.stage == "Won":
             values["probability"] = 100
         elif deal.stage == "Lost":
+            reason = self.reasons[self.refusals[deal.ref].reason]
             values |= {"active": False, "probability": 0, "lost_reason_id": reason.id}
         return values
+
+    def _reasons(self):
+        """Simulate why deals were lost, and set what is done about the reasons that weigh most."""
+        self.refusals = {deal.ref: refusals.simulate(deal) for deal in self.pipeline.deals if deal.stage == "Lost"}
+        self.reasons = {
+            name: self.env.ref(f"sales_discipline.discipline_lost_reason_{name}") for name in refusals.REASONS
+        }
+        self.reasons["not_stated"] = self.env["crm.lost.reason"]._discipline_not_stated()
+        self.competitors = dict(
+            zip(
+                refusals.COMPETITORS,
+                self.env["discipline.competitor"].create([{"name": name} for name in refusals.COMPETITORS]),
+                strict=True,
+            )
+        )
+        for name, share, measure in refusals.MEASURES:
+            self.reasons[name].write(
+                {
+                    "discipline_target_share": share,
+                    "discipline_measure": measure,
+                    "discipline_measure_user_id": self.users[HEAD].id,
+                }
+            )
+
+    def _refusal_values(self, deal):
+        """Return what the simulation knows of a lost deal, as columns of the ledger."""
+        refusal = self.refusals[deal.ref]
+        return {
+            "competitor_ref": self.competitors[refusal.competitor].id if refusal.competitor else None,
+            "note": refusal.note or None,
+            "try_again_on": refusals.again_on(refusal, deal.closed),
+        }
 
     def _stages(self):
         """Return {stage of the files: crm.stage}.
@@ -140,6 +175,7 @@ class Customers(Company):
             there = self.env(context={**self.env.context, "lang": code})
             first.with_env(there).name = there._("Prospecting")
             second.with_env(there).name = there._("Engaging")
+        self.env["discipline.stage.rule"].create({"stage_id": second.id, "days_allowed": ENGAGING_DAYS})
         return {"Prospecting": first, "Engaging": second, "Won": won}
 
     def _date_leads(self, leads):
@@ -182,7 +218,7 @@ class Customers(Company):
                 SQL("DELETE FROM %s WHERE lead_ref = ANY(%s)", SQL.identifier(ledger._table), leads.ids)
             )
             ledger.invalidate_model()
-        rows, refusals, wins = [], [], []
+        rows, lost, wins = [], [], []
         for lead, deal in zip(leads, self.pipeline.deals, strict=True):
             made = {"made_by_ref": lead.user_id.id}
             for day, minute, kind, before, after in self._states(lead, deal, stages):
@@ -190,11 +226,15 @@ class Customers(Company):
                 rows.append(Change._prepare_row(lead.id, kind, before, after, **made, **moment))
             if deal.stage == "Lost":
                 created = self._moment(deal.engaged, 9 * 60)
-                refusals.append(Refusal._prepare_lead_refusal(lead.id, "lost", after, created, **made, **moment))
+                lost.append(
+                    Refusal._prepare_lead_refusal(
+                        lead.id, "lost", after, created, **made, **moment, **self._refusal_values(deal)
+                    )
+                )
             elif deal.stage == "Won":
                 wins.append((lead.id, lead.partner_id.id, deal.closed))
         Change._record(sorted(rows, key=lambda row: row["date"]))
-        Refusal._record(sorted(refusals, key=lambda row: row["date"]))
+        Refusal._record(sorted(lost, key=lambda row: row["date"]))
         Refusal._mark_regained(wins)
 
     def _states(self, lead, deal, stages):

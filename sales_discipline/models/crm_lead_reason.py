@@ -40,10 +40,9 @@ class CrmLead(models.Model):
         ended = [
             (lead_id, after)
             for lead_id, kind, before, after in facts
-            if after.type == "opportunity"
-            and before
-            and (kind == "lost" or (kind == "archive" and before.status == "open"))
+            if before and (kind == "lost" or (kind == "archive" and before.status == "open"))
         ]
+        ended = self._discipline_deals(ended)
         ended += [
             (lead_id, state)
             for lead_id, state in self._discipline_closed_states(watch)
@@ -57,6 +56,19 @@ class CrmLead(models.Model):
         missing = self.browse([lead_id for lead_id, after in ended if not after.reason])
         if missing:
             missing.sudo()._discipline_not_stated()
+
+    @api.model
+    def _discipline_deals(self, ended):
+        """Return those of ``ended`` that are opportunities, or were one: called a lead again, a deal stays a deal.
+
+        :param list ended: (lead id, LeadState after)
+        """
+        leads = [lead_id for lead_id, after in ended if after.type != "opportunity"]
+        if not leads:
+            return ended
+        Change = self.env["discipline.stage.change"].sudo()
+        once = set(Change.search([("lead_ref", "in", leads), ("type", "=", "opportunity")]).mapped("lead_ref"))
+        return [(lead_id, after) for lead_id, after in ended if after.type == "opportunity" or lead_id in once]
 
     @api.model
     def _discipline_closed_states(self, watch):

@@ -112,11 +112,11 @@ class Workbook:
                     formula, value = formula.format(row=count + 2), compute(sums)
                 sheet.write_formula(count + 1, index, formula, self._totals[column.kind], value)
 
-    def pareto(self, title: str, rows: int, name: int, count: int, cumulative: int) -> None:
+    def pareto(self, title: str, rows: int, name: int, count: int, cumulative: int | None) -> None:
         """Add a Pareto chart to the sheet added last: bars of ``count`` and the line of ``cumulative`` shares.
 
         :param int rows: number of rows of the table
-        :param int name: index of the column of names; ``count`` and ``cumulative`` likewise
+        :param int name: index of the column of names; ``count`` and ``cumulative`` likewise (None: bars alone)
         """
         sheet = self._book.worksheets()[-1]
         if not rows:
@@ -131,19 +131,20 @@ class Workbook:
                 "fill": {"color": "#714B67"},
             }
         )
-        line = self._book.add_chart({"type": "line"})
-        line.add_series(
-            {
-                "name": [where, 0, cumulative],
-                "categories": [where, 1, name, rows, name],
-                "values": [where, 1, cumulative, rows, cumulative],
-                "y2_axis": True,
-                "line": {"color": "#E46E78"},
-            }
-        )
-        bars.combine(line)
+        if cumulative is not None:
+            line = self._book.add_chart({"type": "line"})
+            line.add_series(
+                {
+                    "name": [where, 0, cumulative],
+                    "categories": [where, 1, name, rows, name],
+                    "values": [where, 1, cumulative, rows, cumulative],
+                    "y2_axis": True,
+                    "line": {"color": "#E46E78"},
+                }
+            )
+            bars.combine(line)
+            line.set_y2_axis({"min": 0, "max": 1, "num_format": "0%"})
         bars.set_title({"name": title})
-        line.set_y2_axis({"min": 0, "max": 1, "num_format": "0%"})
         bars.set_size({"width": 900, "height": 420})
         sheet.insert_chart(rows + 3, 1, bars)
 

@@ -18,6 +18,7 @@ from . import (
     test_redistribution,
     test_redistribution_handover,
     test_refusal,
+    test_refusal_browser,
     test_refusal_report,
     test_revenue,
     test_rules,

@@ -7,43 +7,8 @@ from freezegun import freeze_time
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import HttpCase, JsonRpcException, tagged
 
-from .common import NOW, TODAY, DisciplineCommon
-
-
-class RefusalCommon(DisciplineCommon):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        Stage = cls.env["crm.stage"]
-        Stage.search([]).write({"sequence": 95})
-        cls.new, cls.offer = Stage.create([{"name": "First", "sequence": 1}, {"name": "Offer", "sequence": 2}])
-        cls.done = Stage.create({"name": "Done", "sequence": 90, "is_won": True})
-        Reason = cls.env["crm.lost.reason"]
-        cls.price = Reason.create({"name": "Too dear for the test", "discipline_category": "price"})
-        cls.slow = Reason.create(
-            {"name": "Slow in the test", "discipline_category": "ours", "discipline_note_required": True}
-        )
-        cls.not_stated = Reason._discipline_not_stated()
-        cls.customer = cls._customer("Romashka", cls.anna)
-
-    @classmethod
-    def _deal(cls, **values):
-        return cls.env["crm.lead"].create(
-            {
-                "name": "Deal",
-                "type": "opportunity",
-                "partner_id": cls.customer.id,
-                "user_id": cls.anna.id,
-                "team_id": cls.team.id,
-                "stage_id": cls.new.id,
-                "expected_revenue": 20000,
-                **values,
-            }
-        )
-
-    def _refusals(self, deal):
-        ref = deal if isinstance(deal, int) else deal.id
-        return self.env["discipline.refusal"].search([("lead_ref", "=", ref)], order="id")
+from .common import NOW, TODAY
+from .sale_common import RefusalCommon
 
 
 @tagged("discipline_sale")
@@ -304,6 +269,13 @@ class TestRefusalDoors(RefusalCommon, HttpCase):
                 rpc("crm.lead", "write", deal.ids, {"active": False}),
             ),
             "action_set_lost": lambda deal: rpc("crm.lead", "action_set_lost", deal.ids),
+            "called a lead again, then archived": lambda deal: (
+                rpc("crm.lead", "write", deal.ids, {"type": "lead"}),
+                rpc("crm.lead", "write", deal.ids, {"active": False}),
+            ),
+            "called a lead and archived at once": lambda deal: rpc(
+                "crm.lead", "write", deal.ids, {"type": "lead", "active": False, "probability": 0}
+            ),
             "dialog without a reason": self._dialog_door,
             "import": self._import_door,
             "XML-RPC": self._xmlrpc_door,
@@ -331,7 +303,8 @@ class TestRefusalDoors(RefusalCommon, HttpCase):
                 self.assertFalse(deal.active)
                 self.assertEqual(deal.lost_reason_id, self.not_stated)
                 self.assertEqual(self._refusals(deal).mapped("reason_id"), self.not_stated)
-                self.assertEqual(deal.activity_ids.user_id, self.anna)
+                if deal.type == "opportunity":
+                    self.assertEqual(deal.activity_ids.user_id, self.anna)
 
     def test_a_manager_creates_no_lost_deal_without_a_reason(self):
         self.authenticate(self.anna.login, self.anna.login)

@@ -7,7 +7,7 @@ from freezegun import freeze_time
 from odoo.tests import tagged
 from openpyxl import load_workbook
 
-from .test_refusal import RefusalCommon
+from .sale_common import RefusalCommon
 
 
 @tagged("discipline_sale")
@@ -79,6 +79,19 @@ class TestRefusalReport(RefusalCommon):
             for line in self._analysis(group_by=group).line_ids:
                 found = self.env["discipline.refusal"].search_count(line.action_refusals()["domain"])
                 self.assertEqual(found, line.count, f"{group}: {line.name}")
+
+    def test_months_stand_in_order_each_beside_the_month_before(self):
+        for when in (datetime(2024, 12, 3, 9), datetime(2025, 1, 3, 9), datetime(2025, 1, 4, 9)):
+            self._lose(when, self.price)
+        self._lose(datetime(2025, 3, 5, 9), self.price, expected_revenue=300)
+        lines = self._analysis(group_by="month", date_from=date(2025, 1, 1)).line_ids
+        self.assertRecordValues(
+            lines,
+            [
+                {"name": "January 2025", "count": 2, "amount": 40000, "previous_count": 1},
+                {"name": "March 2025", "count": 1, "amount": 300, "previous_count": 0},
+            ],
+        )
 
     def test_who_hides_behind_other_is_seen(self):
         self._lose(datetime(2025, 3, 3, 9), self.price)

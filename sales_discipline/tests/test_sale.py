@@ -7,7 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tests import HttpCase, JsonRpcException, tagged
 
 from .common import NOW
-from .test_refusal import RefusalCommon
+from .sale_common import RefusalCommon
 
 
 @tagged("discipline_sale")

@@ -4,38 +4,18 @@ from freezegun import freeze_time
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
-from .common import NOW, TODAY, DisciplineCommon
+from .common import NOW, TODAY
+from .sale_common import DealCommon
 
 
 @tagged("discipline_sale")
 @freeze_time(NOW)
-class TestStageChange(DisciplineCommon):
+class TestStageChange(DealCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        Stage = cls.env["crm.stage"]
-        Stage.search([]).write({"sequence": 95})
-        cls.new, cls.offer = Stage.create(
-            [{"name": "First", "sequence": 1}, {"name": "Offer", "sequence": 2}],
-        )
-        cls.done = Stage.create({"name": "Done", "sequence": 90, "is_won": True})
-        cls.special = Stage.create({"name": "Team Two only", "sequence": 1, "team_ids": cls.other_team.ids})
-        cls.price = cls.env["crm.lost.reason"].create({"name": "Price of the test"})
-        cls.customer = cls._customer("Romashka", cls.anna)
-
-    @classmethod
-    def _deal(cls, **values):
-        return cls.env["crm.lead"].create(
-            {
-                "name": "Deal",
-                "type": "opportunity",
-                "partner_id": cls.customer.id,
-                "user_id": cls.anna.id,
-                "team_id": cls.team.id,
-                "stage_id": cls.new.id,
-                "expected_revenue": 1000,
-                **values,
-            }
+        cls.special = cls.env["crm.stage"].create(
+            {"name": "Team Two only", "sequence": 1, "team_ids": cls.other_team.ids}
         )
 
     def _rows(self, *leads, skip=1):
@@ -62,7 +42,7 @@ class TestStageChange(DisciplineCommon):
                     "manager_ref": self.anna.id,
                     "partner_id": self.customer.id,
                     "customer_ref": self.customer.id,
-                    "amount": 1000,
+                    "amount": 20000,
                     "probability": deal.probability,
                     "date": NOW,
                     "day": TODAY,
@@ -83,7 +63,7 @@ class TestStageChange(DisciplineCommon):
                     "kind": "stage",
                     "stage_from_id": self.new.id,
                     "stage_to_id": self.offer.id,
-                    "amount_from": 1000,
+                    "amount_from": 20000,
                     "amount": 1500,
                     "made_by_id": self.anna.id,
                     "status_to": "open",
@@ -166,7 +146,7 @@ class TestStageChange(DisciplineCommon):
         self.assertEqual(rows.mapped("kind"), ["create", "delete"])
         self.assertEqual(rows.mapped("lead_id").ids, [])
         self.assertEqual(
-            (rows[1].stage_to_id, rows[1].amount, rows[1].customer_ref), (self.offer, 1000, self.customer.id)
+            (rows[1].stage_to_id, rows[1].amount, rows[1].customer_ref), (self.offer, 20000, self.customer.id)
         )
 
     def test_a_conversion_of_a_lead_is_its_entry_into_the_funnel(self):
@@ -220,16 +200,4 @@ class TestStageChange(DisciplineCommon):
         self.assertLessEqual(many - few, 2)
 
     def _deals(self, count):
-        return self.env["crm.lead"].create(
-            [
-                {
-                    "name": f"Deal {number}",
-                    "type": "opportunity",
-                    "user_id": self.anna.id,
-                    "team_id": self.team.id,
-                    "stage_id": self.new.id,
-                    "partner_id": self.customer.id,
-                }
-                for number in range(count)
-            ]
-        )
+        return self.env["crm.lead"].concat(*(self._deal(name=f"Deal {number}") for number in range(count)))

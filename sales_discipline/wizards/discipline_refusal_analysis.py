@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
+from odoo.tools.misc import format_date
 
 from ..engine.refusals import analyse
 from ..report.workbook import Column, Workbook
@@ -15,6 +17,7 @@ GROUPS = [
     ("user_id", "Manager"),
     ("team_id", "Sales Team"),
     ("stage_id", "Stage"),
+    ("month", "Month"),
     ("competitor_id", "Competitor"),
     ("size", "Size of the Deal"),
     ("tag_ids", "Tags"),
@@ -66,14 +69,30 @@ class DisciplineRefusalAnalysis(models.TransientModel):
             domain &= Domain("user_id", "=", self.user_id.id)
         return domain
 
+    def _groupby(self):
+        """Return what refusals are grouped by, as the ORM says it."""
+        return "day:month" if self.group_by == "month" else self.group_by
+
     def _figures(self, domain):
         """Return {group: (count, sum)} of refusals."""
         return {
             key: (count, amount)
             for key, count, amount in self.env["discipline.refusal"]._read_group(
-                domain, [self.group_by], ["__count", "amount:sum"]
+                domain, [self._groupby()], ["__count", "amount:sum"]
             )
         }
+
+    def _rows(self, domain):
+        """Return the groups with their figures: months in order of time, else the most frequent group first."""
+        rows, previous = self._figures(domain), self._figures(self._domain(*self._previous_bounds()))
+        if self.group_by != "month":
+            return analyse(rows, previous)
+        counts = {month: count for month, (count, _sum) in [*previous.items(), *rows.items()]}
+        found = sorted(analyse(rows, {}), key=lambda row: row["key"])
+        for row in found:
+            # a month is held against the month before it
+            row["previous_count"] = counts.get(row["key"] - relativedelta(months=1), 0)
+        return found
 
     @api.depends("date_from", "date_to", "group_by", "team_id", "user_id")
     def _compute_line_ids(self):
@@ -88,21 +107,19 @@ class DisciplineRefusalAnalysis(models.TransientModel):
     def _lines(self):
         """Return the values of the lines, the most frequent group first."""
         domain = self._domain(self.date_from, self.date_to)
-        rows = analyse(self._figures(domain), self._figures(self._domain(*self._previous_bounds())))
-        Refusal = self.env["discipline.refusal"]
+        rows = self._rows(domain)
+        Refusal, groupby = self.env["discipline.refusal"], self._groupby()
         more = {
             key: (days, regained)
-            for key, days, regained in Refusal._read_group(
-                domain, [self.group_by], ["days_open:avg", "regained_on:count"]
-            )
+            for key, days, regained in Refusal._read_group(domain, [groupby], ["days_open:avg", "regained_on:count"])
         }
-        other = dict(Refusal._read_group(domain & Domain("category", "=", "other"), [self.group_by], ["__count"]))
+        other = dict(Refusal._read_group(domain & Domain("category", "=", "other"), [groupby], ["__count"]))
         names = dict(Refusal._fields[self.group_by]._description_selection(self.env)) if self._is_selection() else {}
         return [
             {
                 "sequence": number,
                 "name": self._name_of(row["key"], names),
-                "key": str(row["key"] or "") if self._is_selection() else str(row["key"].id or ""),
+                "key": self._key_of(row["key"]),
                 "count": row["count"],
                 "amount": row["amount"],
                 "share": row["share"] / 100,
@@ -120,8 +137,16 @@ class DisciplineRefusalAnalysis(models.TransientModel):
     def _is_selection(self):
         return self.group_by in ("category", "size")
 
+    def _key_of(self, key):
+        """Return a group as text, by which its refusals are found again."""
+        if self.group_by == "month":
+            return fields.Date.to_string(key)
+        return str((key if self._is_selection() else key.id) or "")
+
     def _name_of(self, key, names):
         """Return what a group is called."""
+        if self.group_by == "month":
+            return format_date(self.env, key, date_format="LLLL yyyy").capitalize()
         if self._is_selection():
             return names.get(key) or self.env._("Not stated")
         return key.display_name or self.env._("None")
@@ -165,9 +190,12 @@ class DisciplineRefusalAnalysis(models.TransientModel):
         self.ensure_one()
         _ = self.env._
         book = Workbook()
+        users = self.env["res.users"].sudo()
         for key, label in self._fields["group_by"]._description_selection(self.env):
             analysis = self.new({**self._dimensions(), "group_by": key})
             lines = analysis._lines()
+            for line in lines:
+                line["measure_user"] = users.browse(line.get("measure_user_id")).name
             columns = [
                 Column(label, 36),
                 Column(_("Refusals"), 10, "number", total=key != "tag_ids"),
@@ -182,11 +210,15 @@ class DisciplineRefusalAnalysis(models.TransientModel):
             ]
             names = ("name", "count", "amount", "share", "cumulative", "previous_count", "change", "other_share")
             names += ("days_open", "regained")
+            if key == "month":
+                # a month is held against the month before it by its number
+                names = tuple(None if name in ("cumulative", "change") else name for name in names)
             if key == "reason_id":
                 columns += [Column(_("Target Share, %"), 12, "percent"), Column(_("Measure"), 40)]
-                names += ("target_share", "measure")
+                columns.append(Column(_("Responsible for the Measure"), 24))
+                names += ("target_share", "measure", "measure_user")
             book.table(label, columns, [[line.get(name) for name in names] for line in lines], total=_("Total"))
-            book.pareto(label, len(lines), 0, 1, 4)
+            book.pareto(label, len(lines), 0, 1, None if key == "month" else 4)
         return book.content()
 
     def _dimensions(self):
@@ -228,5 +260,9 @@ class DisciplineRefusalAnalysisLine(models.TransientModel):
         """Open the refusals behind this line."""
         self.ensure_one()
         analysis = self.analysis_id
+        if analysis.group_by == "month":
+            month = fields.Date.to_date(self.key)
+            following = month + relativedelta(months=1)
+            return analysis._open(Domain("day", ">=", month) & Domain("day", "<", following))
         value = self.key or False if analysis._is_selection() else int(self.key or 0) or False
         return analysis._open(Domain(analysis.group_by, "=", value))
