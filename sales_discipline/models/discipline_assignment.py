@@ -107,7 +107,11 @@ class DisciplineAssignment(models.Model):
                      WHERE a.id = c.open_id AND c.user_id IS DISTINCT FROM c.manager_ref
                 ), mirrored AS (
                     UPDATE discipline_customer d
-                       SET user_id = c.user_id, responsible_since = CASE WHEN c.user_id IS NULL THEN NULL ELSE c.day END
+                       SET user_id = c.user_id,
+                           responsible_since = CASE WHEN c.user_id IS NULL THEN NULL ELSE c.day END,
+                           -- a day that was planned for another manager's calendar is planned anew
+                           next_contact_date = CASE WHEN d.next_planned THEN NULL ELSE d.next_contact_date END,
+                           next_planned = FALSE, no_next_reason = NULL
                       FROM changed c WHERE d.id = c.id
                 )
                 SELECT c.partner_id, c.user_id, c.day, c.company_id, c.known, l.line_id
@@ -128,7 +132,12 @@ class DisciplineAssignment(models.Model):
         if opened:
             self._open(opened, origin, reason)
         self.invalidate_model()
-        self.env["discipline.customer"].invalidate_model(["user_id", "responsible_since"])
+        self.env["discipline.customer"].invalidate_model(
+            ["user_id", "responsible_since", "next_contact_date", "next_planned", "no_next_reason"]
+        )
+        self.env["discipline.planning"].sudo()._follow_managers(
+            [row[0] for row in rows] if partner_ids is not None else None
+        )
         return [row[0] for row in rows]
 
     @api.model

@@ -350,6 +350,19 @@ class DisciplineContact(models.Model):
         self._settle_outside_open_periods(new=True)
         self.env["discipline.compliance"].sudo()._evaluate_customers(customers)
         self._refresh_customers(customers)
+        self._plan_next()
+
+    def _plan_next(self):
+        """Plan the next contact with these contacts' customers; what was planned for the one just made is taken back.
+
+        A contact that does not count leaves the plan as it is.
+        """
+        planning = self.env["discipline.planning"].sudo()
+        rows = self.sudo()
+        counted = rows.filtered("counted")
+        planning._resume(set(rows.mapped("customer_ref")))
+        planning._drop_planned(set(counted.mapped("customer_ref")))
+        planning._plan_customers(set(rows.mapped("customer_ref")))
 
     def _settle_outside_open_periods(self, new):
         """Decide about contacts that no open period will judge.
@@ -749,38 +762,65 @@ class DisciplineContact(models.Model):
         if partner_ids is not None and not partner_ids:
             return
         self.env["mail.activity"].flush_model()
-        self.env["discipline.customer"].flush_model(["next_contact_date"])
+        self.env["discipline.customer"].flush_model(["next_contact_date", "next_planned"])
         self.env.cr.execute(
             SQL(
                 """
-                WITH people AS (
-                    SELECT p.id, COALESCE(m.customer_group_id, m.id) AS customer
-                      FROM res_partner m JOIN res_partner p ON p.commercial_partner_id = m.id
-                     WHERE m.id = p.commercial_partner_id %(limit)s
-                ),
-                planned AS (
-                    SELECT o.customer, min(a.date_deadline) AS day
-                      FROM (SELECT 'res.partner' AS model, id, customer FROM people
-                             UNION ALL
-                            SELECT 'crm.lead', l.id, p.customer
-                              FROM crm_lead l JOIN people p ON p.id = l.partner_id WHERE l.active) o
-                      JOIN mail_activity a ON a.res_model = o.model AND a.res_id = o.id AND a.active
-                      JOIN mail_activity_type t ON t.id = a.activity_type_id AND t.discipline_channel_id IS NOT NULL
-                  GROUP BY o.customer
-                )
-                UPDATE discipline_customer d SET next_contact_date = n.day
-                  FROM (SELECT c.id, planned.day FROM discipline_customer c
-                     LEFT JOIN planned ON planned.customer = c.partner_id WHERE TRUE %(own)s) n
-                 WHERE d.id = n.id AND d.next_contact_date IS DISTINCT FROM n.day
+                WITH planned AS (%(planned)s)
+                UPDATE discipline_customer d
+                   SET next_contact_date = n.day, next_planned = n.next_planned
+                  FROM (SELECT c.id, p.day IS NULL AND c.next_planned AS next_planned,
+                               COALESCE(p.day, CASE WHEN c.next_planned THEN c.next_contact_date END) AS day
+                          FROM discipline_customer c LEFT JOIN planned p ON p.customer = c.partner_id
+                         WHERE %(own)s) n
+                 WHERE d.id = n.id
+                   AND (d.next_contact_date, d.next_planned) IS DISTINCT FROM (n.day, n.next_planned)
                 """,
-                limit=SQL()
-                if partner_ids is None
-                else SQL("AND (m.id = ANY(%(ids)s) OR m.customer_group_id = ANY(%(ids)s))", ids=list(partner_ids)),
-                own=SQL() if partner_ids is None else SQL("AND c.partner_id = ANY(%s)", list(partner_ids)),
+                planned=self._open_activities_sql(partner_ids),
+                own=SQL("TRUE") if partner_ids is None else SQL("c.partner_id = ANY(%s)", list(partner_ids)),
             )
         )
-        self.env["discipline.customer"].invalidate_model(["next_contact_date"])
+        self.env["discipline.customer"].invalidate_model(["next_contact_date", "next_planned"])
         self.env["res.partner"].invalidate_model(["discipline_next_contact_date"])
+
+    @api.model
+    def _open_activities_sql(self, partner_ids):
+        """Return the sub-query (customer, day) of the earliest open contact activity per customer.
+
+        For a few customers it starts from their people, for the whole base from the activities.
+        """
+        if partner_ids is None:
+            return SQL(
+                """
+                SELECT COALESCE(m.customer_group_id, m.id) AS customer, min(a.date_deadline) AS day
+                  FROM mail_activity a
+                  JOIN mail_activity_type t ON t.id = a.activity_type_id AND t.discipline_channel_id IS NOT NULL
+             LEFT JOIN crm_lead l ON a.res_model = 'crm.lead' AND l.id = a.res_id AND l.active
+                  JOIN res_partner p ON p.id = CASE a.res_model WHEN 'res.partner' THEN a.res_id ELSE l.partner_id END
+                  JOIN res_partner m ON m.id = p.commercial_partner_id
+                 WHERE a.active AND a.res_model IN ('res.partner', 'crm.lead')
+              GROUP BY 1
+                """
+            )
+        return SQL(
+            """
+            WITH people AS (
+                SELECT p.id, COALESCE(m.customer_group_id, m.id) AS customer
+                  FROM res_partner m JOIN res_partner p ON p.commercial_partner_id = m.id
+                 WHERE m.id = p.commercial_partner_id
+                   AND (m.id = ANY(%(ids)s) OR m.customer_group_id = ANY(%(ids)s))
+            )
+            SELECT o.customer, min(a.date_deadline) AS day
+              FROM (SELECT 'res.partner' AS model, id, customer FROM people
+                     UNION ALL
+                    SELECT 'crm.lead', l.id, p.customer
+                      FROM crm_lead l JOIN people p ON p.id = l.partner_id WHERE l.active) o
+              JOIN mail_activity a ON a.res_model = o.model AND a.res_id = o.id AND a.active
+              JOIN mail_activity_type t ON t.id = a.activity_type_id AND t.discipline_channel_id IS NOT NULL
+          GROUP BY o.customer
+            """,
+            ids=list(partner_ids),
+        )
 
     # ------------------------------------------------------------------
     # At night

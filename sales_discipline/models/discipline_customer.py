@@ -60,6 +60,18 @@ class DisciplineCustomer(models.Model):
     )
     last_counted_date = fields.Date("Last Counted", readonly=True, index=True, help="The last contact that counted.")
     next_contact_date = fields.Date("Next Contact", readonly=True)
+    next_planned = fields.Boolean(
+        "Day Only",
+        readonly=True,
+        help="The program planned the day of the next contact; its activity follows ten working days ahead.",
+    )
+    no_next_reason = fields.Char(
+        "Why No Next Contact",
+        readonly=True,
+        help="What the manager said when he planned no further contact; it holds until the next contact.",
+    )
+    no_next_by_id = fields.Many2one("res.users", "Decided by", readonly=True, ondelete="set null")
+    no_next_on = fields.Date("Decided on", readonly=True)
     state = fields.Selection(STATES, readonly=True, default="none", index=True)
     profile_score = fields.Integer("Completeness of the Card", readonly=True, aggregator="avg")
     profile_complete = fields.Boolean("Card Complete", readonly=True)
@@ -186,6 +198,22 @@ class DisciplineCustomer(models.Model):
             self.invalidate_model(["in_base", "company_id", "partner_id"])
             Partner.invalidate_model(["discipline_id", *Partner._discipline_related_fields()])
         return changed
+
+    def _plan_none(self, reason):
+        """Keep why no further contact with this customer is planned; the next contact ends it.
+
+        :param str reason: in the manager's words
+        """
+        self.ensure_one()
+        self.env["discipline.planning"].sudo()._drop_planned(self.partner_id.ids)
+        self.sudo().write(
+            {
+                "no_next_reason": reason,
+                "no_next_by_id": self.env.uid,
+                "no_next_on": self.env["discipline.calendar"]._today(self.company_id),
+            }
+        )
+        self.partner_id.message_post(body=self.env._("No further contact is planned: %(reason)s", reason=reason))
 
     def _force_in_base(self, value):
         """Keep these customers in (``in``) or out (``out``) of the base by hand, or by the rule again (False)."""

@@ -47,16 +47,33 @@ class DisciplineMyDay(models.AbstractModel):
         The order: overdue before due, then by class, then by how long it is overdue.
         """
         self.env["discipline.customer"].flush_model()
+        self.env["mail.activity"].flush_model()
         rows = self.env.execute_query_dict(
             SQL(
                 """
-                SELECT c.id, c.partner_id, c.state, c.goal, c.attained, c.due_next, c.next_contact_date,
+                WITH offered AS (   -- what he makes instead of somebody who is away
+                    SELECT d.id, min(a.date_deadline) AS day
+                      FROM mail_activity a
+                      JOIN discipline_absence w ON w.id = a.discipline_absence_id
+                      JOIN res_partner p ON a.res_model = 'res.partner' AND p.id = a.res_id
+                      JOIN res_partner m ON m.id = p.commercial_partner_id
+                      JOIN discipline_customer d ON d.partner_id = COALESCE(m.customer_group_id, m.id)
+                     WHERE a.user_id = %(user)s AND a.active AND a.date_deadline <= %(today)s
+                  GROUP BY d.id
+                ), mine AS (
+                    SELECT c.id, c.next_contact_date, FALSE AS offered FROM discipline_customer c
+                     WHERE c.user_id = %(user)s AND c.in_base
+                       AND (c.due_next <= %(today)s OR c.next_contact_date <= %(today)s)
+                     UNION ALL
+                    SELECT o.id, o.day, TRUE FROM offered o JOIN discipline_customer c ON c.id = o.id
+                     WHERE c.user_id IS DISTINCT FROM %(user)s
+                )
+                SELECT c.id, c.partner_id, c.state, c.goal, c.attained, c.due_next, m.next_contact_date,
                        c.last_contact_date, k.name AS class_name, COALESCE(k.sequence, 99) AS class_order,
-                       c.due_next < %(today)s AS overdue
-                  FROM discipline_customer c
+                       c.due_next < %(today)s AS overdue, CASE WHEN m.offered THEN c.user_id END AS instead
+                  FROM mine m
+                  JOIN discipline_customer c ON c.id = m.id
              LEFT JOIN discipline_abc_class k ON k.id = c.abc_class_id
-                 WHERE c.user_id = %(user)s AND c.in_base
-                   AND (c.due_next <= %(today)s OR c.next_contact_date <= %(today)s)
               ORDER BY (c.due_next < %(today)s) DESC NULLS LAST, class_order, c.due_next NULLS LAST,
                        c.next_contact_date NULLS LAST, c.id
                 """,
@@ -75,6 +92,10 @@ class DisciplineMyDay(models.AbstractModel):
         """Give each row its customer's name and phone, why it is here, the last talk and the open deals."""
         ids = [row["partner_id"] for row in rows]
         partners = {partner.id: partner for partner in self.env["res.partner"].browse(ids)}
+        away = {
+            user.id: user.name
+            for user in self.env["res.users"].sudo().browse({row["instead"] for row in rows} - {None})
+        }
         talks = self._talks(ids)
         deals = self._deals(ids)
         for row in rows:
@@ -82,6 +103,7 @@ class DisciplineMyDay(models.AbstractModel):
             count, amount = deals.get(partner.id, (0, 0))
             row.update(
                 name=partner.name or "",
+                instead=away.get(row["instead"], ""),
                 phone=partner.phone or "",
                 why=self._why(row, today),
                 talk=talks.get(partner.id, ""),

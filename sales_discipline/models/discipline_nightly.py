@@ -28,6 +28,7 @@ class DisciplineNightly(models.AbstractModel):
             ("closing", "_step_closing"),
             ("redistribution", "_step_redistribution"),
             ("forecast", "_step_forecast"),
+            ("plan", "_step_plan"),
         ]
 
     @api.model
@@ -123,3 +124,11 @@ class DisciplineNightly(models.AbstractModel):
     def _step_forecast(self, company):
         """Freeze the week's pipeline and its forecast."""
         self.env["discipline.forecast.snapshot"]._nightly(company)
+
+    def _step_plan(self, company):
+        """Give back what substitutes did not come to, plan every customer's next contact, and the days ahead."""
+        Planning = self.env["discipline.planning"]
+        self.env["discipline.absence"]._give_back_after(company)
+        Planning._follow_managers()
+        Planning._plan_company(company)
+        Planning._create_activities(company)

@@ -1,16 +1,35 @@
-"""The next contact: on which day it should be made."""
+"""The next contact: on which day it should be made, for one customer in the dialog and for the whole base at night.
 
+``discipline.customer.next_contact_date`` says when a customer is contacted next. Where an activity stands for it, it
+is the activity's day; else the program planned it (``next_planned``), and ten working days ahead it becomes an
+activity of the responsible manager. What is planned stays: only a day that can no longer be kept (a holiday, an
+absence, a day gone by) is planned anew, so moving one contact re-flows nothing else.
+"""
+
+from collections import defaultdict
 from datetime import timedelta
 
-from odoo import api, models
+from odoo import SUPERUSER_ID, api, models
 from odoo.tools import SQL
 
-from ..engine.planning import next_contact_day, next_windows
+from ..engine.planning import place, place_many
+from .discipline_planning_board import Board
+
+#: customers that are planned at once; a manager is never cut in two
+CHUNK = 50_000
+#: activities that are created at once
+BATCH = 1_000
+#: working days ahead for which there are activities
+AHEAD = 10
 
 
 class DisciplinePlanning(models.AbstractModel):
     _name = "discipline.planning"
     _description = "Plan of Contacts"
+
+    # ------------------------------------------------------------------
+    # One customer
+    # ------------------------------------------------------------------
 
     @api.model
     def _suggest(self, customer, extra=1):
@@ -24,28 +43,51 @@ class DisciplinePlanning(models.AbstractModel):
         :return: (date or None where the customer has no norm, contacts planned that day, capacity a day)
         """
         customer.ensure_one()
-        row = customer.discipline_id
+        row = customer.sudo().discipline_id
         user = row.user_id or self.env.user
         company = row.company_id or self.env.company
-        goal = self._goal(row, company)
+        board = self.sudo()._board(company)
         capacity = user.sudo()._discipline_capacity(company)
-        if not goal:
+        norm = board.norm(row.abc_class_id.id, user.id, row.partner_id.id)
+        if not norm:
             return None, 0, capacity
-        Calendar = self.env["discipline.calendar"]
-        today = Calendar._today(company)
-        first, last = Calendar._period_bounds(self._kind(row, company), today)
-        after = Calendar._period_bounds(self._kind(row, company), last + timedelta(days=1))
-        away = self._away(user, today, after[1])
-        this, following = (
-            [day for day in Calendar._working_days(company, *bounds) if day not in away]
-            for bounds in ((first, last), after)
+        self.env["discipline.customer"].flush_model()
+        board.open(self._loads(board, [user.id], without=row.id), user)
+        chain = board.chain(*norm)
+        first = chain.first(row.due_next, row.state != "none", extra)
+        tomorrow = board.today + timedelta(days=1)
+        day = place(
+            board.desk(user.id),
+            chain.windows[first:],
+            tomorrow,
+            board.blocked.get(row.partner_id.id, ()),
+            board.covers(user.id),
         )
-        planned = self._planned(user, today)
-        for days in next_windows(goal, min(row.attained + extra, goal), today, this, following):
-            day = next_contact_day(days, planned, capacity)
-            if day:
-                return day, planned.get(day, 0), capacity
-        return None, 0, capacity
+        if not day:
+            return None, 0, capacity
+        doer = board.doer(user.id, day)[0]
+        desk = board.desk(doer)
+        return day, desk.load[day] - 1, desk.capacity
+
+    @api.model
+    def _doer(self, customer, day):
+        """Return (res.users, discipline.absence) of who contacts a customer on a day: his manager or the substitute.
+
+        :param customer: res.partner
+        """
+        user = customer.sudo().discipline_id.user_id or customer.sudo().user_id
+        absence = self.env["discipline.absence"].search(
+            [
+                ("user_id", "=", user.id),
+                ("approved", "=", True),
+                ("substitute_id.active", "=", True),
+                ("date_from", "<=", day),
+                ("date_to", ">=", day),
+            ],
+            order="date_from, id",
+            limit=1,
+        )
+        return absence.substitute_id or user, absence
 
     @api.model
     def _contact_type(self):
@@ -55,65 +97,372 @@ class DisciplinePlanning(models.AbstractModel):
         return types.filtered(lambda row: row.res_model in (False, "res.partner"))[:1]
 
     @api.model
-    def _goal(self, row, company):
-        """Return how many contacts a period the customer's norm asks for: his running goal, else his class's norm."""
-        if row.goal:
-            return row.goal
-        norm = self._norm(row, company)
-        return norm[6] if norm else 0
+    def _board(self, company):
+        """Return what a plan of a company rests on: norms, working days, absences, what was agreed for customers."""
+        return Board(self.env, company)
 
     @api.model
-    def _kind(self, row, company):
-        norm = self._norm(row, company)
-        return norm[2] if norm else "month"
+    def _loads(self, board, user_ids, without=None):
+        """Return {user id: {day: contacts planned}}; what falls into an absence is the substitute's.
+
+        :param int without: id of a row of the base that is left out
+        """
+        absences = board.covering
+        loads = defaultdict(dict)
+        for user, day, count in self.env.execute_query(
+            SQL(
+                """
+                SELECT COALESCE(s.substitute, c.user_id), c.next_contact_date, count(*)
+                  FROM discipline_customer c
+             LEFT JOIN unnest(%(users)s::int[], %(substitutes)s::int[], %(since)s::date[], %(until)s::date[])
+                       AS s(user_id, substitute, since, until)
+                       ON s.user_id = c.user_id AND c.next_contact_date BETWEEN s.since AND s.until
+                 WHERE c.user_id = ANY(%(ids)s) AND c.in_base AND c.next_contact_date >= %(today)s
+                   AND c.id IS DISTINCT FROM %(without)s
+              GROUP BY 1, 2
+                """,
+                users=[row[0] for row in absences],
+                substitutes=[row[1] for row in absences],
+                since=[row[2] for row in absences],
+                until=[row[3] for row in absences],
+                ids=board.neighbours(user_ids),
+                today=board.today,
+                without=without,
+            )
+        ):
+            loads[user][day] = count
+        return loads
+
+    # ------------------------------------------------------------------
+    # The whole base
+    # ------------------------------------------------------------------
 
     @api.model
-    def _norm(self, row, company):
-        today = self.env["discipline.calendar"]._today(company)
-        rows = self.env["discipline.norm"]._norm_rows(company, today, today)
-        mine = [norm for norm in rows if norm[0] == row.abc_class_id.id and norm[3] <= today < norm[4]]
-        team = row.user_id.sudo().sale_team_id.id
-        return next((norm for norm in mine if norm[1] == team and team), None) or next(
-            (norm for norm in mine if not norm[1]), None
-        )
+    def _plan_company(self, company):
+        """Plan the next contact of every customer of a company that has a norm and none planned yet.
+
+        Idempotent; memory does not grow with the base.
+
+        :return: how many customers got a day
+        """
+        self.env["discipline.customer"].flush_model()
+        board = self._board(company)
+        self._forget(board)
+        done = 0
+        for users, limit in self._chunks(board):
+            done += self._plan_chunk(board, users, board.today, limit=limit)
+        self.env["discipline.customer"].invalidate_model(["next_contact_date", "next_planned"])
+        self.env["res.partner"].invalidate_model(["discipline_next_contact_date"])
+        return done
 
     @api.model
-    def _away(self, user, date_from, date_to):
-        """Return the days on which a manager is absent."""
-        absences = (
-            self.env["discipline.absence"]
-            .sudo()
-            .search(
-                [
-                    ("user_id", "=", user.id),
-                    ("approved", "=", True),
-                    ("date_from", "<=", date_to),
-                    ("date_to", ">=", date_from),
-                ]
+    def _plan_customers(self, partner_ids, earliest=None, wanted=None):
+        """Plan the next contact of these customers where none is planned; a constant number of statements.
+
+        :param partner_ids: ids of customers (``res.partner``)
+        :param earliest: no day before it; tomorrow by default
+        :param wanted: {customer id: day}: the window of this day is the one to plan in, whatever is due
+        """
+        if not partner_ids:
+            return
+        self.env["discipline.customer"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT c.company_id, array_agg(DISTINCT c.user_id) FROM discipline_customer c "
+                "WHERE c.partner_id = ANY(%s) AND c.user_id IS NOT NULL AND %s GROUP BY 1 ORDER BY 1",
+                list(partner_ids),
+                self._unplanned_sql(),
             )
         )
-        return {
-            absence.date_from + timedelta(days=offset)
-            for absence in absences
-            for offset in range((absence.date_to - absence.date_from).days + 1)
-        }
+        for company, users in rows:
+            board = self._board(self.env["res.company"].sudo().browse(company))
+            self._plan_chunk(board, users, earliest or board.today + timedelta(days=1), partner_ids, wanted=wanted)
+        if rows:
+            self.env["discipline.customer"].invalidate_model(["next_contact_date", "next_planned"])
+            self.env["res.partner"].invalidate_model(["discipline_next_contact_date"])
 
     @api.model
-    def _planned(self, user, date_from):
-        """Return {day: contacts planned} of a manager from ``date_from`` on."""
-        self.env["mail.activity"].flush_model()
-        return dict(
-            self.env.execute_query(
+    def _unplanned_sql(self):
+        """Return which rows of the base may need a plan (a hook for other reasons to leave a customer alone)."""
+        return SQL("c.in_base AND c.next_contact_date IS NULL AND c.no_next_reason IS NULL")
+
+    @api.model
+    def _forget(self, board):
+        """Drop planned days that can no longer be kept, those gone by, and those that nobody needs any more."""
+        uncovered = board.uncovered
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE discipline_customer c SET next_contact_date = NULL, next_planned = FALSE
+                 WHERE c.company_id = %(company)s AND c.next_planned
+                   AND (c.user_id IS NULL OR c.in_base IS NOT TRUE
+                        OR c.next_contact_date < %(today)s OR c.next_contact_date != ALL(%(days)s)
+                        OR (COALESCE(c.abc_class_id != ALL(%(classes)s), TRUE) AND c.partner_id != ALL(%(own)s))
+                        OR EXISTS (SELECT FROM unnest(%(users)s::int[], %(since)s::date[], %(until)s::date[])
+                                            AS w(user_id, since, until)
+                                    WHERE w.user_id = c.user_id AND c.next_contact_date BETWEEN w.since AND w.until))
+                """,
+                company=board.company.id,
+                today=board.today,
+                days=board.days,
+                classes=board.classes,
+                own=list(board.own),
+                users=[row[0] for row in uncovered],
+                since=[row[1] for row in uncovered],
+                until=[row[2] for row in uncovered],
+            )
+        )
+
+    @api.model
+    def _chunks(self, board):
+        """Yield (user ids, limit) so that about ``CHUNK`` customers are planned at once.
+
+        Whoever alone has more gets at most as many days as there are in a year.
+        """
+        users, total = [], 0
+        for user, count in self.env.execute_query(
+            SQL(
+                "SELECT c.user_id, count(*) FROM discipline_customer c WHERE c.company_id = %s "
+                "AND c.user_id IS NOT NULL AND (c.abc_class_id = ANY(%s) OR c.partner_id = ANY(%s)) AND %s "
+                "GROUP BY 1 ORDER BY 1",
+                board.company.id,
+                board.classes,
+                list(board.own),
+                self._unplanned_sql(),
+            )
+        ):
+            if count > CHUNK:
+                yield [user], max(CHUNK, len(board.days) * board.capacity(user))
+                continue
+            if total + count > CHUNK:
+                yield users, None
+                users, total = [], 0
+            users.append(user)
+            total += count
+        if users:
+            yield users, None
+
+    @api.model
+    def _plan_chunk(self, board, user_ids, earliest, partner_ids=None, limit=None, wanted=None):
+        """Plan the customers of some managers; who is due first is placed first.
+
+        :return: how many customers got a day
+        """
+        groups = defaultdict(list)
+        special = sorted({*board.own, *board.blocked})
+        for user, *key, ids in self.env.execute_query(
+            SQL(
+                """
+                SELECT c.user_id, c.abc_class_id, COALESCE(w.day, c.due_next), c.state = 'none',
+                       COALESCE(c.last_contact_date >= %(today)s, FALSE),
+                       CASE WHEN c.partner_id = ANY(%(special)s) THEN c.partner_id END, array_agg(c.id ORDER BY c.id)
+                  FROM (SELECT * FROM discipline_customer c
+                         WHERE c.company_id = %(company)s AND c.user_id = ANY(%(users)s) AND %(unplanned)s %(which)s
+                               %(limit)s) c
+             LEFT JOIN unnest(%(w_partners)s::int[], %(w_days)s::date[]) AS w(partner_id, day)
+                       ON w.partner_id = c.partner_id
+              GROUP BY 1, 2, 3, 4, 5, 6
+                """,
+                today=board.today,
+                special=special,
+                company=board.company.id,
+                users=list(user_ids),
+                unplanned=self._unplanned_sql(),
+                which=SQL("AND c.partner_id = ANY(%s)", list(partner_ids)) if partner_ids is not None else SQL(),
+                limit=SQL("ORDER BY c.due_next, c.id LIMIT %s", limit) if limit else SQL(),
+                w_partners=list(wanted or ()),
+                w_days=list((wanted or {}).values()),
+            )
+        ):
+            groups[user].append((key, ids))
+        if not groups:
+            return 0
+        board.read_users(groups)
+        loads = self._loads(board, groups)
+        placed_ids, placed_days = [], []
+        for user in sorted(groups):
+            board.open(loads, board.user(user))
+            for ids, days in self._plan_manager(board, user, groups[user], earliest):
+                for row_id, day in zip(ids, days, strict=True):
+                    if day:
+                        placed_ids.append(row_id)
+                        placed_days.append((day - board.today).days)
+        self._write_days(board, placed_ids, placed_days)
+        board.close()
+        return len(placed_ids)
+
+    @api.model
+    def _plan_manager(self, board, user, groups, earliest):
+        """Yield (ids of rows, an iterator over their days) for customers of one manager that share their windows."""
+        queue = []
+        for (abc_class, due, unjudged, seen, partner), ids in groups:
+            norm = board.norm(abc_class, user, partner)
+            if not norm:
+                continue
+            chain = board.chain(*norm)
+            first = chain.first(due, not unjudged)
+            begin = max(earliest, board.today + timedelta(days=1)) if seen else earliest
+            last = chain.ends[first] if first < len(chain.ends) else board.days[-1]
+            order = (last, board.sequences.get(abc_class, 0), abc_class or 0, norm, seen, unjudged, ids[0])
+            queue.append((order, chain.windows[first:], begin, partner, ids))
+        queue.sort(key=lambda row: row[0])
+        desk, covers = board.desk(user), board.covers(user)
+        for _order, following, begin, partner, ids in queue:
+            blocked = board.blocked.get(partner)
+            if blocked:
+                yield ids, [place(desk, following, begin, blocked, covers) for _row in ids]
+            else:
+                yield ids, place_many(desk, len(ids), following, begin, covers)
+
+    @api.model
+    def _write_days(self, board, ids, offsets):
+        """Write the planned days; an array as text is what PostgreSQL reads fastest."""
+        if ids:
+            self.env.cr.execute(
                 SQL(
                     """
-                    SELECT a.date_deadline, count(*)
-                      FROM mail_activity a
-                      JOIN mail_activity_type t ON t.id = a.activity_type_id AND t.discipline_channel_id IS NOT NULL
-                     WHERE a.user_id = %s AND a.active AND a.date_deadline >= %s
-                  GROUP BY a.date_deadline
+                    UPDATE discipline_customer c SET next_contact_date = %(today)s + n.days, next_planned = TRUE
+                      FROM unnest(%(ids)s::int[], %(days)s::int[]) AS n(id, days)
+                     WHERE c.id = n.id AND c.next_contact_date IS NULL
                     """,
-                    user.id,
-                    date_from,
+                    today=board.today,
+                    ids=f"{{{','.join(map(str, ids))}}}",
+                    days=f"{{{','.join(map(str, offsets))}}}",
                 )
             )
+
+    # ------------------------------------------------------------------
+    # Activities for the days ahead
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _create_activities(self, company, partner_ids=None):
+        """Create the activities of what is planned for the next working days, in batches.
+
+        :param partner_ids: ids of customers; None means all of the company
+        :return: how many activities were created
+        """
+        board = self._board(company)
+        activity_type = self._contact_type()
+        if not activity_type:
+            return 0
+        until = self.env["discipline.calendar"]._add_working_days(company, board.today, AHEAD)
+        model = self.env["ir.model"]._get_id("res.partner")
+        Activity = (
+            self.env["mail.activity"]
+            .with_user(SUPERUSER_ID)
+            .with_context(mail_activity_quick_update=True, discipline_planning=True)
         )
+        created = 0
+        while True:
+            self.env["discipline.customer"].flush_model()
+            # what is told to be an activity below is no longer among the rows of the next batch
+            rows = self.env.execute_query(
+                SQL(
+                    """
+                    UPDATE discipline_customer d SET next_planned = FALSE
+                      FROM (SELECT c.id FROM discipline_customer c JOIN res_users u ON u.id = c.user_id AND u.active
+                             WHERE c.company_id = %(company)s AND c.next_planned AND c.in_base
+                               AND c.next_contact_date <= %(until)s %(which)s
+                          ORDER BY c.next_contact_date, c.user_id, c.id LIMIT %(batch)s) n
+                     WHERE d.id = n.id
+                 RETURNING d.partner_id, d.user_id, d.next_contact_date
+                    """,
+                    company=company.id,
+                    until=until,
+                    batch=BATCH,
+                    which=SQL("AND c.partner_id = ANY(%s)", list(partner_ids)) if partner_ids is not None else SQL(),
+                )
+            )
+            if not rows:
+                break
+            vals_list = []
+            for partner, user, day in sorted(rows, key=lambda row: (row[2], row[1], row[0])):
+                doer, absence = board.doer(user, day)
+                vals_list.append(
+                    {
+                        "activity_type_id": activity_type.id,
+                        "date_deadline": day,
+                        "user_id": doer,
+                        "res_model_id": model,
+                        "res_model": "res.partner",
+                        "res_id": partner,
+                        "automated": True,
+                        "discipline_planned": True,
+                        "discipline_absence_id": absence,
+                    }
+                )
+            Activity.create(vals_list)
+            created += len(rows)
+            # a whole base of activities does not stay in memory
+            self.env.flush_all()
+            self.env.invalidate_all()
+        return created
+
+    @api.model
+    def _drop_planned(self, partner_ids):
+        """Take back what the program had planned with these customers: their contacts have been made."""
+        if partner_ids:
+            self.env["discipline.customer"].flush_model(["next_contact_date", "next_planned"])
+            self.env.cr.execute(
+                SQL(
+                    "UPDATE discipline_customer SET next_contact_date = NULL, next_planned = FALSE "
+                    "WHERE partner_id = ANY(%s) AND next_planned",
+                    list(partner_ids),
+                )
+            )
+            self.env["discipline.customer"].invalidate_model(["next_contact_date", "next_planned"])
+            self.env["mail.activity"].sudo().with_context(discipline_planning=True).search(
+                [
+                    ("discipline_planned", "=", True),
+                    ("res_model", "=", "res.partner"),
+                    ("res_id", "in", list(partner_ids)),
+                ]
+            ).unlink()
+
+    @api.model
+    def _resume(self, partner_ids):
+        """A contact was logged: the reason why none was planned holds no longer."""
+        self.env["discipline.customer"].flush_model(["no_next_reason"])
+        self.env.cr.execute(
+            SQL(
+                "UPDATE discipline_customer SET no_next_reason = NULL, no_next_by_id = NULL, no_next_on = NULL "
+                "WHERE partner_id = ANY(%s) AND no_next_reason IS NOT NULL",
+                list(partner_ids),
+            )
+        )
+        if self.env.cr.rowcount:
+            self.env["discipline.customer"].invalidate_model(["no_next_reason", "no_next_by_id", "no_next_on"])
+
+    @api.model
+    def _follow_managers(self, partner_ids=None):
+        """Give the program's own activities to the customers' present managers; nobody's customers have none.
+
+        :param partner_ids: ids of customers; None means all
+        """
+        Activity = self.env["mail.activity"].sudo().with_context(
+            mail_activity_quick_update=True, discipline_planning=True
+        )  # fmt: skip
+        Activity.flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT a.id, c.user_id
+                  FROM mail_activity a
+                  JOIN discipline_customer c ON c.partner_id = a.res_id
+             LEFT JOIN discipline_absence w ON w.id = a.discipline_absence_id
+                 WHERE a.discipline_planned AND a.active AND a.res_model = 'res.partner'
+                   AND COALESCE(w.user_id, a.user_id) IS DISTINCT FROM c.user_id %s
+              ORDER BY a.id
+                """,
+                SQL("AND c.partner_id = ANY(%s)", list(partner_ids)) if partner_ids is not None else SQL(),
+            )
+        )
+        per_user = defaultdict(list)
+        for activity, user in rows:
+            per_user[user].append(activity)
+        for user, ids in per_user.items():
+            if user:
+                Activity.browse(ids).write({"user_id": user, "discipline_absence_id": False})
+            else:
+                Activity.browse(ids).unlink()

@@ -15,6 +15,20 @@ class MailActivity(models.Model):
     discipline_settled = fields.Boolean(
         readonly=True, copy=False, help="Its contact was logged in another way: finishing it logs no second one."
     )
+    discipline_planned = fields.Boolean(
+        "Planned by the Program", readonly=True, copy=False, help="Nobody has chosen its day by hand."
+    )
+    discipline_absence_id = fields.Many2one(
+        "discipline.absence",
+        "Instead of",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The absence for which a substitute makes this contact; afterwards it is the manager's again.",
+    )
+
+    _discipline_planned_idx = models.Index("(res_id) WHERE discipline_planned AND active")
 
     def _action_done(self, feedback=False, attachment_ids=None):
         # the feedback is written after the activity is archived: the log needs it at that moment
@@ -24,6 +38,9 @@ class MailActivity(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         activities = super().create(vals_list)
+        if self.env.context.get("discipline_planning"):
+            # the plan itself: the customers' rows are in line already
+            return activities
         contacts = activities.filtered(lambda activity: activity.activity_type_id.sudo().discipline_channel_id)
         if contacts:
             contacts.filtered(lambda activity: not activity.active)._discipline_log()
@@ -31,6 +48,8 @@ class MailActivity(models.Model):
         return activities
 
     def write(self, vals):
+        if self._discipline_by_hand(vals):
+            vals = {**vals, "discipline_planned": False}
         if not {"active", "date_deadline", "res_id", "res_model_id", "res_model", "activity_type_id"} & vals.keys():
             return super().write(vals)
         moved = {"res_id", "res_model_id", "res_model", "activity_type_id"} & vals.keys()
@@ -39,10 +58,23 @@ class MailActivity(models.Model):
         finished = self.filtered("active") if vals.get("active") is False else self.browse()
         reopened = self.filtered(lambda row: not row.active) if vals.get("active") else self.browse()
         result = super().write(vals)
+        after = self._discipline_customers()
+        self._discipline_replan(before, after)
         finished._discipline_log()
         reopened._discipline_reopen()
-        self._discipline_replan(before, self._discipline_customers())
+        settled = finished.filtered("discipline_settled")
+        if settled:
+            self.env["discipline.planning"].sudo()._plan_customers(
+                {after[row.id].id for row in settled if row.id in after}
+            )
         return result
+
+    def _discipline_by_hand(self, vals):
+        """Tell whether somebody takes an activity of the program into his own hands: then the program leaves it."""
+        chosen = {"date_deadline", "user_id", "summary", "note", "activity_type_id", "res_id"} & vals.keys()
+        return bool(chosen) and not self.env.context.get("discipline_planning") and any(
+            self.sudo().mapped("discipline_planned")
+        )  # fmt: skip
 
     def unlink(self):
         customers = self._discipline_customers()

@@ -28,6 +28,7 @@ class ResPartner(models.Model):
     discipline_due_next = fields.Date("Next Due", related="discipline_id.due_next")
     discipline_last_contact_date = fields.Date("Last Contact", related="discipline_id.last_contact_date")
     discipline_next_contact_date = fields.Date("Next Contact", related="discipline_id.next_contact_date")
+    discipline_no_next_reason = fields.Char("Why No Next Contact", related="discipline_id.no_next_reason")
     discipline_revenue_12m = fields.Monetary(
         "Purchases, 12 Months", related="discipline_id.revenue_12m", currency_field="discipline_currency_id"
     )

@@ -14,6 +14,7 @@ from . import (
     test_my_day,
     test_norm,
     test_period,
+    test_planning,
     test_policy,
     test_redistribution,
     test_redistribution_handover,

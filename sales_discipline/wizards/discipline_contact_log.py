@@ -54,8 +54,11 @@ class DisciplineContactLog(models.TransientModel):
         default=lambda self: self.env["discipline.planning"]._contact_type(),
     )
     next_summary = fields.Char("Next Step")
-    next_hint = fields.Char(compute="_compute_next_hint")
-    no_next_reason = fields.Char("Why None", help="Why no further contact is planned.")
+    suggested_date = fields.Date(compute="_compute_suggested")
+    next_hint = fields.Char(compute="_compute_suggested")
+    no_next_reason = fields.Char(
+        "Why None", help="Why no further contact is planned: it is kept with the customer, and the supervisor sees it."
+    )
     preview = fields.Char(compute="_compute_preview")
     preview_counts = fields.Boolean(compute="_compute_preview")
     standing = fields.Char(compute="_compute_standing", string="This Period")
@@ -133,29 +136,27 @@ class DisciplineContactLog(models.TransientModel):
             )
 
     @api.depends("partner_ids")
-    def _compute_next_date(self):
-        for dialog in self:
-            dialog.next_date = dialog.next_date or dialog._suggestion()[0]
-
-    def _suggestion(self):
-        """Return (day, contacts planned that day, capacity) for the next contact; no day for several customers."""
-        customer = self.partner_ids._origin
-        if len(customer) != 1:
-            return None, 0, 0
-        return self.env["discipline.planning"]._suggest(customer._discipline_customer())
-
-    @api.depends("partner_ids", "next_date")
     @api.depends_context("lang")
-    def _compute_next_hint(self):
+    def _compute_suggested(self):
+        """Ask once for the day of the next contact; several customers are planned one by one when it is logged."""
         for dialog in self:
-            day, planned, capacity = dialog._suggestion()
-            dialog.next_hint = False
-            if day and day == dialog.next_date:
+            customer = dialog.partner_ids._origin
+            dialog.suggested_date = dialog.next_hint = False
+            if len(customer) != 1:
+                continue
+            day, planned, capacity = self.env["discipline.planning"]._suggest(customer._discipline_customer())
+            if day:
+                dialog.suggested_date = day
                 dialog.next_hint = self.env._(
                     "Proposed: %(planned)s of %(capacity)s contacts planned that day.",
                     planned=planned,
                     capacity=capacity,
                 )
+
+    @api.depends("suggested_date")
+    def _compute_next_date(self):
+        for dialog in self:
+            dialog.next_date = dialog.next_date or dialog.suggested_date
 
     @api.depends("partner_ids")
     @api.depends_context("lang")
@@ -179,6 +180,9 @@ class DisciplineContactLog(models.TransientModel):
         self.ensure_one()
         if self.user_id != self.env.user and not self.env.user._discipline_is_supervisor():
             raise UserError(self.env._("You log your own contacts; a supervisor logs those of others."))
+        proposed = self.suggested_date
+        customers = self.partner_ids._discipline_customer()
+        self.env["mail.activity"]._discipline_finish_planned(customers, self.user_id, self.note)
         person = self.person_id if len(self.partner_ids) == 1 else self.person_id.browse()
         contacts = (
             self.env["discipline.contact"]
@@ -201,28 +205,48 @@ class DisciplineContactLog(models.TransientModel):
                 ]
             )
         )
-        self.env["mail.activity"]._discipline_finish_planned(contacts.partner_id, self.user_id, self.note)
-        self._plan_next()
+        self._plan_next(customers, proposed)
         return self._tell(contacts)
 
-    def _plan_next(self):
-        """Plan the next contact as an activity of the responsible manager."""
+    def _why_none(self):
+        """Return why no further contact is planned (a hook for other reasons)."""
+        return (self.no_next_reason or "").strip()
+
+    def _plan_next(self, customers, proposed):
+        """Plan the next contact as an activity of whoever will make it; without a day the program's plan stands.
+
+        :param customers: res.partner
+        :param proposed: the day that the program proposed for one customer, or False
+        :raise UserError: where one customer has a norm and nothing else planned, and neither a day nor a reason
+            is given
+        """
         if not self.next_date:
-            for customer in self.partner_ids._discipline_customer() if self.no_next_reason else ():
-                customer.message_post(
-                    body=self.env._("No further contact is planned: %(reason)s", reason=self.no_next_reason)
+            row = customers.discipline_id if len(customers) == 1 else customers.discipline_id.browse()
+            if self._why_none() and row:
+                row._plan_none(self._why_none())
+            elif row.next_planned:
+                raise UserError(
+                    self.env._(
+                        "Choose the day of the next contact with %(customer)s, or say why there will be none.",
+                        customer=customers.display_name,
+                    )
                 )
             return
         if not self.next_type_id:
             raise UserError(self.env._("Choose how the next contact will be made."))
-        for customer in self.partner_ids._discipline_customer():
-            target = self.lead_id if self.lead_id and len(self.partner_ids) == 1 else customer
+        planning = self.env["discipline.planning"].sudo()
+        for customer in customers:
+            target = self.lead_id if self.lead_id and len(customers) == 1 else customer
+            doer, absence = planning._doer(customer, self.next_date)
             target.activity_schedule(
                 date_deadline=self.next_date,
                 activity_type_id=self.next_type_id.id,
                 summary=self.next_summary or False,
-                user_id=(customer.user_id or self.env.user).id,
+                user_id=(doer or self.env.user).id,
                 automated=False,
+                # a day that nobody changed is the program's own: it goes when the contact is made earlier
+                discipline_planned=target == customer and self.next_date == proposed and not self.next_summary,
+                discipline_absence_id=absence.id,
             )
 
     def _tell(self, contacts):

@@ -35,6 +35,9 @@ class DisciplineContactLog(models.TransientModel):
         }
         return super(DisciplineContactLog, self.with_context(discipline_refusal=details)).action_log()
 
+    def _why_none(self):
+        return super()._why_none() or (self.is_refusal and self.lost_reason_id.display_name) or ""
+
     def action_log_and_sell(self):
         """Log the contact and start a sale from it."""
         return self.with_context(discipline_start_sale=True).action_log()
