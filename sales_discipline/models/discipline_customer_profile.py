@@ -142,6 +142,7 @@ class DisciplineCustomer(models.Model):
         if operator != "in":
             return NotImplemented
         self.env["res.partner"].flush_model(["phone_sanitized", "commercial_partner_id", "customer_group_id", "active"])
+        self.env["res.company"].flush_model(["discipline_phone_shared"])
         shared = Domain(
             "id",
             "in",
