@@ -97,10 +97,11 @@ class DisciplineCustomer(models.Model):
 
     @api.model
     def _sql_phone_holders(self, condition):
-        """Return SQL of the phones that meet ``condition`` (on ``x``), each with its number of customers."""
+        """Return SQL of the phones that meet ``condition`` (on ``x``), each with its customers and their number."""
         return SQL(
             """
-            SELECT x.phone_sanitized AS phone, count(DISTINCT COALESCE(m.customer_group_id, m.id)) AS holders
+            SELECT x.phone_sanitized AS phone, count(DISTINCT d.partner_id) AS holders,
+                   array_agg(DISTINCT d.partner_id) AS customers
               FROM res_partner x
               JOIN res_partner m ON m.id = x.commercial_partner_id
               JOIN discipline_customer d ON d.partner_id = COALESCE(m.customer_group_id, m.id) AND d.in_base
@@ -149,12 +150,10 @@ class DisciplineCustomer(models.Model):
             SQL(
                 """
                 (SELECT c.id
-                   FROM (%s) h
-                   JOIN res_partner x ON x.phone_sanitized = h.phone AND x.active
-                   JOIN res_partner m ON m.id = x.commercial_partner_id
-                   JOIN discipline_customer c ON c.partner_id = COALESCE(m.customer_group_id, m.id)
+                   FROM (SELECT unnest(h.customers) AS customer, h.holders FROM (%s) h) many
+                   JOIN discipline_customer c ON c.partner_id = many.customer
                    JOIN res_company co ON co.id = c.company_id
-                  WHERE co.discipline_phone_shared > 0 AND h.holders >= co.discipline_phone_shared)
+                  WHERE co.discipline_phone_shared > 0 AND many.holders >= co.discipline_phone_shared)
                 """,
                 self._sql_phone_holders(SQL("TRUE")),
             ),

@@ -9,18 +9,10 @@ for the card to become complete. A phone or an e-mail that came first on another
 card is complete for everyone who reads it, but nobody has earned it.
 """
 
-from ast import literal_eval
-
 import pytz
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.fields import Domain
 from odoo.tools import SQL, ormcache
 
-from ..engine import card
-
-#: longer ones are neither phones nor addresses; an index could not hold them
-MAX_VALUE = 320
-NUMERIC = ("integer", "float", "monetary")
 SCORE_FIELDS = (
     "profile_score",
     "profile_complete",
@@ -87,25 +79,25 @@ class DisciplineProfile(models.AbstractModel):
 
     @api.model
     def _score_batch(self, after, size):
-        """Score the ``size`` customers that follow the row id ``after``; whatever passes now counts as known.
+        """Score the ``size`` customers that follow the partner id ``after``; whatever passes now counts as known.
 
-        :return: (last row id, number of customers)
+        :return: (last partner id, number of customers)
         """
         self.env["discipline.customer"].flush_model()
         ((last, count),) = self.env.execute_query(
             SQL(
-                "SELECT max(id), count(*) FROM (SELECT id FROM discipline_customer WHERE id > %s AND in_base "
-                "ORDER BY id LIMIT %s) batch",
+                "SELECT max(partner_id), count(*) FROM (SELECT partner_id FROM discipline_customer "
+                "WHERE partner_id > %s AND in_base ORDER BY partner_id LIMIT %s) batch",
                 after,
                 size,
             )
         )
         if not count:
             return after, 0
-        where = SQL("c.id > %s AND c.id <= %s", after, last)
+        span = (after, last)
         self.env["res.partner"].flush_model()
-        self._learn_values_where(where)
-        self._score(where, learn=True)
+        self._learn_values_where(SQL("TRUE"), span)
+        self._score(SQL("TRUE"), learn=True, span=span)
         return last, count
 
     @api.model
@@ -139,351 +131,18 @@ class DisciplineProfile(models.AbstractModel):
         self._score(where, learn=since is None)
 
     # ------------------------------------------------------------------
-    # Values: whether they are valid, and where they came first
-    # ------------------------------------------------------------------
-
-    @api.model
-    def _raw_phone_fields(self):
-        """Return the fields with phones that rules look at, other than the one that Odoo sanitizes itself."""
-        return sorted(
-            {
-                name
-                for spec in self.env["discipline.profile.rule"]._specs()
-                if spec.active and spec.check == "phone"
-                for name in spec.fields
-                if name != "phone"
-            }
-        )
-
-    @api.model
-    def _email_fields(self):
-        return sorted(
-            {
-                name
-                for spec in self.env["discipline.profile.rule"]._specs()
-                if spec.active and spec.check == "email"
-                for name in spec.fields
-            }
-        )
-
-    @api.model
-    def _value_fields(self):
-        """Return the partner's fields that hold phones and e-mails, or change how they are read."""
-        return {"phone", "email", "country_id", "child_ids", *self._email_fields(), *self._raw_phone_fields()}
-
-    @api.model
-    def _learn_values(self, partners):
-        """Keep what these partners' phones and e-mails are, in one statement, before the cards are scored."""
-        emails, raws = self._email_fields(), self._raw_phone_fields()
-        rows = []
-        for partner in partners.sudo():
-            for name in emails:
-                rows += [(partner.id, *row) for row in self._email_rows([partner[name]])]
-            if partner.phone_sanitized:
-                rows.append((partner.id, "phone", partner.phone_sanitized, partner.phone_sanitized, True))
-            for name in raws:
-                if partner[name]:
-                    rows.append((partner.id, *self._raw_row(partner.country_id, partner[name])))
-        self._insert_values(rows)
-
-    @api.model
-    def _email_rows(self, values):
-        """Return (kind, value, key, valid) of each e-mail; too long ones are left out: they are not valid."""
-        return [
-            ("email", value, card.email_key(value), card.is_email(value) and not card.is_placeholder_email(value))
-            for value in values
-            if value and len(value) <= MAX_VALUE
-        ]
-
-    @api.model
-    def _raw_row(self, country, value):
-        """Return (kind, value, key, valid) of a phone as it was entered; the country decides how it is read."""
-        sanitized = self.env["res.partner"]._phone_format(number=value, country=country)
-        valid = bool(sanitized) and not card.is_placeholder_phone(sanitized)
-        return "raw", f"{country.id or 0}:{value}"[:MAX_VALUE], sanitized or None, valid
-
-    @api.model
-    def _insert_values(self, rows):
-        """Keep values that are not known yet; a key that is known stays with the customer on whose card it came first.
-
-        :param list rows: (partner id, kind, value, key, valid)
-        """
-        if not rows:
-            return
-        self.env.cr.execute(
-            SQL(
-                """
-                INSERT INTO discipline_profile_value (kind, value, key, valid, customer_ref, create_date)
-                SELECT n.kind, n.value, n.key, n.valid,
-                       COALESCE(f.customer_ref, m.customer_group_id, m.id),
-                       now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(partners)s::int[], %(kinds)s::text[], %(values)s::text[], %(keys)s::text[],
-                              %(valid)s::bool[]) AS n(partner_id, kind, value, key, valid)
-                  JOIN res_partner p ON p.id = n.partner_id
-                  JOIN res_partner m ON m.id = p.commercial_partner_id
-             LEFT JOIN (SELECT DISTINCT ON (v.key) v.key, v.customer_ref FROM discipline_profile_value v
-                         WHERE v.key = ANY(%(keys)s::text[]) ORDER BY v.key, v.id) f ON f.key = n.key
-              ORDER BY n.kind, n.value, n.partner_id
-                    ON CONFLICT (kind, value) DO NOTHING
-                """,
-                partners=[row[0] for row in rows],
-                kinds=[row[1] for row in rows],
-                values=[row[2] for row in rows],
-                keys=[row[3] for row in rows],
-                valid=[row[4] for row in rows],
-            )
-        )
-
-    @api.model
-    def _learn_values_where(self, where):
-        """Keep the values of a set of customers and their employees: phones in SQL, each new e-mail once in Python."""
-        self.env.cr.execute(
-            SQL(
-                """
-                INSERT INTO discipline_profile_value (kind, value, key, valid, customer_ref, create_date)
-                SELECT 'phone', x.phone_sanitized, x.phone_sanitized, TRUE, min(COALESCE(m.customer_group_id, m.id)),
-                       now() AT TIME ZONE 'UTC'
-                  FROM res_partner x
-                  JOIN res_partner m ON m.id = x.commercial_partner_id
-                  JOIN discipline_customer c ON c.partner_id = COALESCE(m.customer_group_id, m.id)
-             LEFT JOIN discipline_profile_value v ON v.kind = 'phone' AND v.value = x.phone_sanitized
-                 WHERE x.phone_sanitized IS NOT NULL AND v.id IS NULL AND c.in_base AND (%s)
-              GROUP BY x.phone_sanitized
-                    ON CONFLICT (kind, value) DO NOTHING
-                """,
-                where,
-            )
-        )
-        for name in self._email_fields():
-            self._learn_column(where, "email", SQL.identifier("x", name), name)
-        for name in self._raw_phone_fields():
-            self._learn_column(
-                where, "raw", SQL("COALESCE(x.country_id, 0)::text || ':' || %s", SQL.identifier("x", name)), name
-            )
-
-    @api.model
-    def _learn_column(self, where, kind, expression, name):
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT DISTINCT ON (1) %(value)s, x.id, x.country_id
-                  FROM res_partner x
-                  JOIN res_partner m ON m.id = x.commercial_partner_id
-                  JOIN discipline_customer c ON c.partner_id = COALESCE(m.customer_group_id, m.id)
-             LEFT JOIN discipline_profile_value v ON v.kind = %(kind)s AND v.value = %(value)s
-                 WHERE %(column)s != '' AND length(%(column)s) < %(limit)s AND v.id IS NULL AND c.in_base
-                   AND (%(where)s)
-              ORDER BY 1, 2
-                """,
-                value=expression,
-                kind=kind,
-                column=SQL.identifier("x", name),
-                limit=MAX_VALUE - 12,
-                where=where,
-            )
-        )
-        if kind == "email":
-            self._insert_values([(row[1], *self._email_rows([row[0]])[0]) for row in rows])
-        else:
-            Country = self.env["res.country"]
-            self._insert_values(
-                [(row[1], *self._raw_row(Country.browse(row[2]), row[0].partition(":")[2])) for row in rows]
-            )
-
-    @api.model
-    def _value_key(self, customer, rule):
-        """Return a digest of what stands in the rule's fields on this card; empty where one of them is."""
-        customer.flush_recordset()
-        values = [SQL("%s::text", SQL.identifier(name)) for name in (rule.field_name, rule.field_name_2) if name]
-        rows = self.env.execute_query(
-            SQL("SELECT %s FROM res_partner WHERE id = %s", self._digest(values), customer.id)
-        )
-        return rows[0][0]
-
-    @api.model
-    def _digest(self, values):
-        """Return SQL of the digest of these texts, NULL where one of them is empty."""
-        return SQL("md5(%s)", SQL(" || chr(10) || ").join(SQL("NULLIF(%s, '')", value) for value in values))
-
-    # ------------------------------------------------------------------
-    # Rules as SQL
-    # ------------------------------------------------------------------
-
-    @api.model
-    def _sql_applies(self, spec):
-        """Return SQL telling whether a rule applies to the customer ``t`` with the partner ``p``."""
-        parts = [SQL("TRUE")]
-        if spec.company_id:
-            parts.append(SQL("t.company_id = %s", spec.company_id))
-        if spec.class_ids:
-            parts.append(SQL("t.abc_class_id = ANY(%s)", list(spec.class_ids)))
-        if spec.team_id:
-            parts.append(SQL("t.team_id = %s", spec.team_id))
-        domain = Domain(literal_eval(spec.domain))
-        if not domain.is_true():
-            Partner = self.env["res.partner"].sudo().with_context(active_test=False)
-            query = Partner._search(domain)
-            query.add_where(SQL("%s = p.id", SQL.identifier(query.table, "id")))
-            parts.append(SQL("EXISTS (%s)", query.select(SQL("1"))))
-        return SQL("(%s)", SQL(" AND ").join(parts))
-
-    @api.model
-    def _sql_filled(self, alias, name):
-        field = self.env["res.partner"]._fields[name]
-        if field.type == "many2many":
-            return SQL(
-                "EXISTS (SELECT FROM %s rel WHERE %s = %s)",
-                SQL.identifier(field.relation),
-                SQL.identifier("rel", field.column1),
-                SQL.identifier(alias, "id"),
-            )
-        column = SQL.identifier(alias, name)
-        if field.type in ("char", "text"):
-            return SQL("(btrim(COALESCE(%s, '')) != '')", column)
-        if field.type in NUMERIC:
-            return SQL("(COALESCE(%s, 0) != 0)", column)
-        if field.type == "boolean":
-            return SQL("COALESCE(%s, FALSE)", column)
-        return SQL("(%s IS NOT NULL)", column)
-
-    @api.model
-    def _sql_not_placeholder(self, alias, name, words):
-        if self.env["res.partner"]._fields[name].type not in ("char", "text"):
-            return self._sql_filled(alias, name)
-        bare = SQL("regexp_replace(lower(COALESCE(%s, '')), %s, '', 'g')", SQL.identifier(alias, name), card.NOISE)
-        known = card.PLACEHOLDERS | {card.bare(word) for word in words}
-        # a database with the C locale does not fold Cyrillic: every case is listed
-        known = sorted({form for word in known for form in (word, word.upper(), word.capitalize())})
-        return SQL("(%(bare)s !~ '^(.)\\1+$' AND %(bare)s != ALL(%(words)s))", bare=bare, words=["", *known])
-
-    @api.model
-    def _sql_value(self, alias, kind, name, condition):
-        """Return SQL telling whether the value of a field is known and meets ``condition`` on its row ``v``."""
-        column = SQL.identifier(alias, name)
-        if kind == "raw":
-            column = SQL("COALESCE(%s, 0)::text || ':' || %s", SQL.identifier(alias, "country_id"), column)
-        return SQL(
-            "EXISTS (SELECT FROM discipline_profile_value v WHERE v.kind = %s AND v.value = %s AND %s)",
-            kind,
-            column,
-            condition,
-        )
-
-    @api.model
-    def _sql_passes(self, spec, alias):
-        """Return SQL telling whether a rule passes on ``alias`` (``p`` the customer's partner, ``e`` an employee)."""
-        parts = [self._sql_check(spec, alias, name) for name in spec.fields]
-        if spec.check == "confirmed":
-            digest = self._digest([SQL("%s::text", SQL.identifier(alias, name)) for name in spec.fields])
-            parts.append(
-                SQL(
-                    """
-                    EXISTS (SELECT FROM discipline_profile_note n
-                             WHERE n.customer_ref = t.partner_id AND n.rule_ref = %s AND n.kind = 'confirmed'
-                               AND n.voided_at IS NULL AND n.until > t.today AND n.value_key = %s)
-                    """,
-                    spec.id,
-                    digest,
-                )
-            )
-        return SQL("(%s)", SQL(" AND ").join(parts or [SQL("TRUE")]))
-
-    @api.model
-    def _sql_check(self, spec, alias, name):
-        if spec.check == "not_placeholder":
-            return self._sql_not_placeholder(alias, name, spec.placeholder_words)
-        if spec.check == "phone":
-            if name != "phone":
-                return self._sql_value(alias, "raw", name, SQL("v.valid"))
-            return SQL(
-                "(%(phone)s != '' AND %(phone)s !~ '(\\d)\\1{8}$')", phone=SQL.identifier(alias, "phone_sanitized")
-            )
-        if spec.check == "email":
-            valid = self._sql_value(alias, "email", name, SQL("v.valid"))
-            if name != "email":
-                return valid
-            return SQL(
-                "(%s AND COALESCE(%s, 0) = 0 AND NOT EXISTS (SELECT FROM mail_blacklist b WHERE b.active "
-                "AND b.email = %s))",
-                valid,
-                SQL.identifier(alias, "message_bounce"),
-                SQL.identifier(alias, "email_normalized"),
-            )
-        return self._sql_filled(alias, name)
-
-    @api.model
-    def _sql_borrowed(self, spec, alias, customer):
-        """Return SQL telling whether the rule's phone or e-mail came first on another customer's card."""
-        if spec.check not in ("phone", "email") or not spec.fields:
-            return SQL("FALSE")
-        name = spec.fields[0]
-        kind = "email" if spec.check == "email" else "phone" if name == "phone" else "raw"
-        column = "phone_sanitized" if kind == "phone" else name
-        return self._sql_value(alias, kind, column, SQL("v.customer_ref != %s", customer))
-
-    @api.model
-    def _sql_employees(self, specs, small, learn):
-        """Return SQL of the common table ``emp``: for each customer with employees, which rules one of them passes.
-
-        Columns: pid, and per rule ``p<id>`` (one passes) and ``o<id>`` (one passes with a value of his own).
-        """
-        columns = []
-        for spec in specs:
-            passes = self._sql_passes(spec, "e")
-            own = passes
-            if not learn:
-                own = SQL("(%s AND NOT %s)", passes, self._sql_borrowed(spec, "e", SQL("m.pid")))
-            columns.append(SQL(", bool_or(%s) AS %s", passes, SQL.identifier(f"p{spec.id}")))
-            columns.append(SQL(", bool_or(%s) AS %s", own, SQL.identifier(f"o{spec.id}")))
-        members = SQL(
-            """
-            SELECT t.partner_id AS id, t.partner_id AS pid FROM target t
-             UNION ALL
-            SELECT g.id, t.partner_id FROM target t JOIN res_partner g ON g.customer_group_id = t.partner_id
-            """
-        )
-        return SQL(
-            """
-            member AS %(how)s (%(members)s),
-            emp AS MATERIALIZED (
-                SELECT m.pid %(columns)s
-                  FROM member m
-                  JOIN res_partner e ON e.commercial_partner_id = m.id
-                 WHERE e.id != m.id AND e.active AND NOT COALESCE(e.is_company, FALSE) AND e.type = 'contact'
-              GROUP BY m.pid
-            ),
-            """,
-            how=SQL("MATERIALIZED") if small else SQL("NOT MATERIALIZED"),
-            members=members,
-            columns=SQL("").join(columns),
-        )
-
-    @api.model
-    @ormcache()
-    def _timezones(self):
-        """Return {company id: name of its time zone}, kept so that saving a customer reads no company."""
-        Calendar = self.env["discipline.calendar"]
-        companies = self.env["res.company"].sudo().with_context(active_test=False).search([])
-        return {company.id: Calendar._timezone(company).zone for company in companies}
-
-    @api.model
-    def _todays(self):
-        """Return {company id: its own date at this moment}."""
-        now = pytz.utc.localize(fields.Datetime.now())
-        return {company: now.astimezone(pytz.timezone(zone)).date() for company, zone in self._timezones().items()}
-
-    # ------------------------------------------------------------------
     # The statement
     # ------------------------------------------------------------------
 
     @api.model
-    def _score(self, where, small=False, learn=False, credit=False):
+    def _score(self, where, small=False, learn=False, credit=False, span=None):
         """Score the customers ``c`` that meet ``where``, in one statement.
 
         :param SQL where: condition on ``c`` (discipline_customer)
         :param bool small: a few customers, to be found by index
         :param bool learn: whatever passes now counts as known and earns nothing later (a first scoring, a new rule)
         :param bool credit: return whose card became complete
+        :param tuple span: only customers between these two partner ids, see :meth:`_sql_span`
         :return: list of (partner id, company id, responsible's user id, rules that became valid, borrowed)
         """
         self.env["mail.blacklist"].flush_model(["email", "active"])
@@ -524,7 +183,7 @@ class DisciplineProfile(models.AbstractModel):
                       FROM discipline_customer c
                       JOIN today d ON d.company_id = c.company_id
                  LEFT JOIN res_users u ON u.id = c.user_id
-                     WHERE c.in_base AND (%(where)s)
+                     WHERE c.in_base AND (%(where)s) %(target_span)s
                 ),
                 closed AS MATERIALIZED (
                     SELECT n.customer_ref, array_agg(DISTINCT n.rule_ref) AS rules
@@ -536,7 +195,7 @@ class DisciplineProfile(models.AbstractModel):
                 judged AS MATERIALIZED (
                     SELECT t.*, COALESCE(cl.rules, '{}') AS closed %(columns)s
                       FROM target t
-                      JOIN res_partner p ON p.id = t.partner_id
+                      JOIN res_partner p ON p.id = t.partner_id %(partner_span)s
                  LEFT JOIN closed cl ON cl.customer_ref = t.partner_id
                            %(joins)s
                 ),
@@ -565,7 +224,7 @@ class DisciplineProfile(models.AbstractModel):
                            profile_completed_by_id = CASE WHEN %(credit)s AND s.clean AND s.now_pending != '[]'
                                                           THEN %(uid)s ELSE c.profile_completed_by_id END
                       FROM scored s
-                     WHERE s.id = c.id
+                     WHERE s.id = c.id %(target_span)s
                        AND (c.profile_missing IS DISTINCT FROM s.missing OR c.profile_score IS DISTINCT FROM s.score
                             OR c.profile_known IS DISTINCT FROM s.now_known OR c.profile_closed IS DISTINCT FROM s.shut
                             OR c.profile_pending IS DISTINCT FROM s.now_pending OR s.clean
@@ -579,7 +238,9 @@ class DisciplineProfile(models.AbstractModel):
                 companies=list(days),
                 days=list(days.values()),
                 where=where,
-                employees=self._sql_employees(employees, small, learn) if employees else SQL(),
+                target_span=self._sql_span(SQL("c.partner_id"), span),
+                partner_span=self._sql_span(SQL("p.id"), span),
+                employees=self._sql_employees(employees, small, learn, span) if employees else SQL(),
                 columns=SQL("").join(columns),
                 joins=joins,
                 weight=self._sum(active, "{a} AND NOT {closed}"),
@@ -610,6 +271,20 @@ class DisciplineProfile(models.AbstractModel):
         Partner = self.env["res.partner"]
         Partner.invalidate_model(Partner._discipline_profile_mirrors(), flush=False)
         return rows
+
+    @api.model
+    @ormcache()
+    def _timezones(self):
+        """Return {company id: name of its time zone}, kept so that saving a customer reads no company."""
+        Calendar = self.env["discipline.calendar"]
+        companies = self.env["res.company"].sudo().with_context(active_test=False).search([])
+        return {company.id: Calendar._timezone(company).zone for company in companies}
+
+    @api.model
+    def _todays(self):
+        """Return {company id: its own date at this moment}."""
+        now = pytz.utc.localize(fields.Datetime.now())
+        return {company: now.astimezone(pytz.timezone(zone)).date() for company, zone in self._timezones().items()}
 
     @api.model
     def _fill(self, pattern, spec):
