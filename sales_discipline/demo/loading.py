@@ -8,19 +8,21 @@ What rests on a decision of ours, not on the files:
   month to do that with.
 * Contacts are simulated (``contacts.py``) and go through the same log as everybody's.
 * Targets are made up by a rule (``ahead.py``); Odoo learns its probabilities from the deals.
+* Phones, e-mails, addresses and contact persons are simulated (``cards.py``), and entered by their managers over the
+  last three weeks.
 * The months are closed one after the other, then the program proposes new managers for the last one's neglected
   customers, as it does at night.
 """
 
 import logging
 
-from .ahead import Ahead
+from .card_room import CardRoom
 from .company import MODULE
 
 _logger = logging.getLogger(__name__)
 
 
-class Demonstration(Ahead):
+class Demonstration(CardRoom):
     """One load, step by step; every step may rest on those before it."""
 
 
@@ -56,6 +58,7 @@ STEPS = (
     "periods",
     "judge",
     "plans",
+    "cards",
     "targets",
     "forecast",
 )

@@ -83,6 +83,7 @@ from . import (
     discipline_profile_value,
     discipline_customer_profile,
     discipline_profile_day,
+    discipline_my_day_cards,
     discipline_redistribution_unfilled,
     res_partner_profile,
     mail_blacklist,

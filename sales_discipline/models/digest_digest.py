@@ -1,6 +1,9 @@
 from odoo import fields, models
 from odoo.exceptions import AccessError
 
+#: managers whose pace a digest names
+MANAGERS = 20
+
 
 class DigestDigest(models.Model):
     _inherit = "digest.digest"
@@ -22,3 +25,28 @@ class DigestDigest(models.Model):
         menu = self.env.ref("sales_discipline.menu_discipline_root").id
         actions["kpi_discipline_cards"] = f"sales_discipline.discipline_performance_action?menu_id={menu}"
         return actions
+
+    def _compute_kpis(self, company, user):
+        """Add the pace in words below the filled cards: one's own, and of each manager that one decides for."""
+        kpis = super()._compute_kpis(company, user)
+        for kpi in kpis:
+            if kpi["kpi_name"] == "kpi_discipline_cards":
+                kpi["discipline_paces"] = self._discipline_paces(company, user)
+        return kpis
+
+    def _discipline_paces(self, company, user):
+        """Return sentences such as "Anna: 100 customers, done in 20 working days, on December 18."
+
+        The reader comes first, then the managers who have the most left.
+        """
+        Day = self.env["discipline.profile.day"].with_context(lang=user.lang).sudo()
+        today = self.env["discipline.calendar"]._today(company)
+        left = Day._left(company)
+        managers = self.env["res.users"].browse([uid for uid, count in left.items() if count])
+        managers = managers.filtered(lambda one: one == user or user._discipline_decides_for(one))
+        managers = managers.sorted(lambda one: (one != user, -left[one.id], one.name))[:MANAGERS]
+        paces = Day._paces(company, {one: left[one.id] for one in managers}, today)
+        return [
+            Day.env._("%(manager)s: %(pace)s", manager=one.name, pace=Day._pace_sentence(paces[one.id]))
+            for one in managers
+        ]

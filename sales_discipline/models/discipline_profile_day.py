@@ -168,8 +168,38 @@ class DisciplineProfileDay(models.Model):
         self._ledger().create(rows)
 
     @api.model
-    def _left(self, company):
-        """Return {user id: incomplete cards} of every active manager with customers in this company."""
+    def _of_today(self, user, company):
+        """Return what the report says of a manager's present day, read from his own customers alone.
+
+        :return: dict with ``filled``, ``quota``, ``left``, ``away`` and ``pace``, the pace in the reader's words
+        """
+        Calendar = self.env["discipline.calendar"]
+        today = Calendar._today(company)
+        left = self._left(company, user).get(user.id, 0)
+        filled = (
+            self.env["discipline.profile.completion"]
+            .sudo()
+            .search_count(
+                [
+                    ("manager_ref", "=", user.id),
+                    ("company_id", "=", company.id),
+                    ("day", "=", today),
+                    ("counted", "=", True),
+                    ("voided_at", "=", False),
+                ]
+            )
+        )
+        away = today in self._away(company, user, today, today).get(user.id, ())
+        start = user._discipline_fill_start(company)
+        asked = 0
+        if not away and Calendar._working_days(company, today, today) and not (start and start > today):
+            asked = card.demanded(user._discipline_fill_quota(company), left + filled)
+        pace = self._paces(company, {user: left}, today)[user.id]
+        return {"filled": filled, "quota": asked, "left": left, "away": away, "pace": self._pace_sentence(pace)}
+
+    @api.model
+    def _left(self, company, users=None):
+        """Return {user id: incomplete cards} of active managers with customers in this company, by default of all."""
         self.env["discipline.customer"].flush_model(["user_id", "profile_complete", "in_base", "company_id"])
         return dict(
             self.env.execute_query(
@@ -177,10 +207,11 @@ class DisciplineProfileDay(models.Model):
                     """
                     SELECT c.user_id, count(*) FILTER (WHERE NOT COALESCE(c.profile_complete, FALSE))
                       FROM discipline_customer c JOIN res_users u ON u.id = c.user_id AND u.active
-                     WHERE c.in_base AND c.company_id = %s
+                     WHERE c.in_base AND c.company_id = %s AND %s
                   GROUP BY c.user_id ORDER BY c.user_id
                     """,
                     company.id,
+                    SQL("TRUE") if users is None else SQL("c.user_id = ANY(%s)", users.ids),
                 )
             )
         )
@@ -242,11 +273,16 @@ class DisciplineProfileDay(models.Model):
                 days=pace.days,
             )
         form = self.env._("MMMM d")
+        day = format_date(self.env, pace.last, date_format=form)
+        if pace.left == 1:
+            return self.env._("One customer, done in one working day, on %(day)s.", day=day)
+        if pace.days == 1:
+            return self.env._("%(left)s customers, done in one working day, on %(day)s.", left=pace.left, day=day)
         return self.env._(
             "%(left)s customers, done in %(days)s working days, on %(day)s.",
             left=pace.left,
             days=pace.days,
-            day=format_date(self.env, pace.last, date_format=form),
+            day=day,
         )
 
 

@@ -178,19 +178,8 @@ class DisciplinePerformance(models.Model):
 
     @api.model
     def my_today(self):
-        """Return the reader's own day for the head of “To Fill”: filled, quota, left, and the pace in words."""
-        company = self.env.company
-        today = self.env["discipline.calendar"]._today(company)
-        row = self.search(
-            [("user_id", "=", self.env.uid), ("company_id", "=", company.id), ("day", "=", today)], limit=1
-        )
-        return {
-            "filled": row.filled,
-            "quota": row.quota,
-            "left": row.left_count,
-            "away": row.away,
-            "pace": row.pace or self.env._("All cards are complete."),
-        }
+        """Return the reader's own day for “To Fill” and “My Day”: filled, quota, left, and the pace in words."""
+        return self.env["discipline.profile.day"].sudo()._of_today(self.env.user, self.env.company)
 
     def action_completions(self):
         """Open the completed cards that this row counts."""

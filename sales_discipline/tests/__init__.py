@@ -6,6 +6,7 @@ from . import (
     test_contact_reports,
     test_customer_base,
     test_customer_card,
+    test_customer_card_browser,
     test_customer_card_proof,
     test_exception,
     test_forecast,

@@ -234,6 +234,24 @@ class TestCustomerCard(CardCommon):
             self.env["res.partner"].search([("discipline_profile_missing_ids", "in", self.rules["email"].ids)])
         )
 
+    def _cost_of_scoring(self, record, values):
+        """Return how many more queries a save takes with scoring than without, nothing in the cache."""
+        counts = []
+        for defer in (True, False):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            # what every request of a person has read before it comes to a save
+            _warm = self.env.user.tz, record.env.user.tz, record.env.companies.ids
+            with self.env.cr.savepoint() as savepoint:
+                before = self.env.cr.sql_log_count
+                record.with_context(discipline_profile_defer=defer).write(values)
+                self.env.flush_all()
+                counts.append(self.env.cr.sql_log_count - before)
+                if defer:
+                    savepoint.rollback()
+                    self.env.invalidate_all()
+        return counts[1] - counts[0]
+
     def test_saving_a_customer_scores_him_within_three_more_queries(self):
         """Also where he has many employees, and where nothing is in the cache."""
         for employees in (1, 30):
@@ -248,22 +266,17 @@ class TestCustomerCard(CardCommon):
                 {"industry_id": False},
                 {"street": "Mira 5", "city": "Ufa", "industry_id": self.industry.id},
             ):
-                counts = []
-                for defer in (True, False):
-                    self.env.flush_all()
-                    self.env.invalidate_all()
-                    # what every request of a person has read before it comes to a save
-                    _warm = self.env.user.tz, customer.env.user.tz, customer.env.companies.ids
-                    record = customer.with_context(discipline_profile_defer=True) if defer else customer
-                    with self.env.cr.savepoint() as savepoint:
-                        before = self.env.cr.sql_log_count
-                        record.write(values)
-                        self.env.flush_all()
-                        counts.append(self.env.cr.sql_log_count - before)
-                        if defer:
-                            savepoint.rollback()
-                            self.env.invalidate_all()
-                self.assertLessEqual(counts[1] - counts[0], 3, f"{employees} employees, {values}: {counts}")
+                with self.subTest(employees=employees, values=list(values)):
+                    self.assertLessEqual(self._cost_of_scoring(customer, values), 3)
+
+    def test_saving_many_customers_at_once_costs_no_more_than_saving_one(self):
+        customers = self.env["res.partner"].union(
+            *(self._full(f"Firma {index}", self.anna, email=False) for index in range(100))
+        )
+        for values in ({"email": "info@one.ru"}, {"industry_id": False}, {"city": "Ufa", "phone": self._phone()}):
+            for size in (1, 100):
+                with self.subTest(size=size, values=list(values)):
+                    self.assertLessEqual(self._cost_of_scoring(customers[:size].with_user(self.anna), values), 3)
 
     def test_saving_a_field_of_no_rule_costs_nothing(self):
         customer = self._full("Firma", self.anna)
@@ -511,8 +524,51 @@ class TestQuota(CardCommon):
             {"user_id": self.anna.id, "date_from": date(2025, 3, 11), "date_to": date(2025, 3, 14)}
         ).sudo().write({"approved": True})
         self.assertEqual(self._row(self.anna).pace, "12 customers, done in 3 working days, on March 18.")
-        day = self.env["discipline.performance"].with_user(self.anna).my_today()
-        self.assertEqual((day["filled"], day["quota"], day["left"]), (0, 5, 12))
+
+    def test_my_day_asks_for_the_easiest_cards_up_to_the_quota_and_says_what_the_report_says(self):
+        hard = self._full("Hard", self.anna, email=False, phone=False, street=False)
+        easy = self._bare(6, self.anna)
+        service = self.env["discipline.my.day"].with_user(self.anna)
+        cards = service.get_day()["cards"]
+        self.assertEqual([row["partner_id"] for row in cards["rows"]], easy[:5].ids)
+        self.assertEqual(cards["rows"][0]["missing"], "E-mail")
+        self._fill(easy[:4], self.anna)
+        cards = service.get_day()["cards"]
+        self.assertEqual([row["partner_id"] for row in cards["rows"]], easy[4].ids, "one more makes the quota")
+        row = self._row(self.anna)
+        self.assertEqual((cards["filled"], cards["quota"], cards["left"]), (row.filled, row.quota, row.left_count))
+        self.assertEqual((row.filled, row.quota, row.left_count), (4, 5, 3))
+        self.assertEqual(cards["pace"], row.pace)
+        self._fill(easy[4:], self.anna)
+        hard.with_user(self.anna).write({"email": "a@kazan.ru", "phone": self._phone(), "street": "Mira 1"})
+        self.assertEqual(service.get_day()["cards"]["pace"], "All cards are complete.")
+        self.env["discipline.absence"].create(
+            {"user_id": self.anna.id, "date_from": date(2025, 3, 10), "date_to": date(2025, 3, 11)}
+        ).sudo().write({"approved": True})
+        hard.with_user(self.anna).write({"email": False})
+        cards = service.get_day()["cards"]
+        self.assertEqual((cards["quota"], cards["away"], cards["rows"]), (0, True, []))
+        with freeze_time("2025-03-15 09:00:00"):
+            self.assertEqual(service.get_day()["cards"]["quota"], 0, "a Saturday")
+
+    def test_the_digest_says_the_pace_of_oneself_and_of_those_whom_one_decides_for(self):
+        self._bare(12, self.anna)
+        self._bare(2, self.dmitri)
+        digest = self.env["digest.digest"].create({"name": "Daily", "kpi_discipline_cards": True})
+
+        def paces(user):
+            kpis = digest._compute_kpis(self.company, user)
+            return {kpi["kpi_name"]: kpi for kpi in kpis}["kpi_discipline_cards"]["discipline_paces"]
+
+        anna = "Anna: 12 customers, done in 3 working days, on March 12."
+        dmitri = "Dmitri: 2 customers, done in one working day, on March 10."
+        self.assertEqual(paces(self.anna), [anna])
+        self.assertEqual(paces(self.supervisor), [anna], "Dmitri is of another team")
+        self.assertEqual(paces(self.administrator), [anna, dmitri])
+        self.supervisor.email = "supervisor@kazan.ru"
+        digest._action_send_to_user(self.supervisor)
+        mail = self.env["mail.mail"].search([("email_to", "ilike", "supervisor@kazan.ru")], limit=1, order="id desc")
+        self.assertIn(anna, mail.body_html)
 
     def test_the_night_keeps_the_days_as_they_were(self):
         customers = self._bare(9, self.anna)
