@@ -27,6 +27,11 @@ class DisciplineChannel(models.Model):
         "Activity Types",
         help="An activity of these types that is marked as done becomes a contact.",
     )
+    is_written = fields.Boolean(
+        "Written",
+        help="A letter or a message. It keeps the norm of customers who have an approved exception “Written channels "
+        "only”.",
+    )
     is_meeting = fields.Boolean("Meetings", help="Meetings in the calendar are logged by this channel.")
 
     _name_uniq = models.Constraint("UNIQUE(name)", "There is already a channel with this name.")

@@ -61,9 +61,6 @@ class DisciplineCompliance(models.Model):
     state = fields.Selection([state for state in STATES if state[0] != "none"], readonly=True, required=True)
     closed = fields.Boolean(readonly=True, help="The verdict is final.")
     evidence = fields.Json(readonly=True)
-    attainment = fields.Float(
-        "Attainment, %", compute="_compute_attainment", help="Attained / goal; empty where nothing was due."
-    )
 
     _open_uniq = models.UniqueIndex("(period_id, customer_ref, manager_ref) WHERE closed IS NOT TRUE")
     _final_uniq = models.UniqueIndex("(period_id, customer_ref, manager_ref) WHERE closed")
@@ -113,12 +110,22 @@ class DisciplineCompliance(models.Model):
                     "%(count)s excused: away, not yet responsible, or a pause", count=self.excused - self.overload
                 )
             )
-        labels = dict(self.env["discipline.contact"]._fields["rejected_reason"]._description_selection(self.env))
-        for reason, count in sorted(reasons.items()):
-            parts.append(
-                self.env._("%(count)s not counted: %(reason)s", count=count, reason=labels.get(reason, reason))
-            )
+        if reasons:
+            parts.append(self._not_counted(reasons))
         return "; ".join(parts) + "."
+
+    def _not_counted(self, reasons):
+        """Return in words how many contacts did not count, and by which rules.
+
+        :param dict reasons: {rule: number of contacts it rejected}
+        """
+        labels = dict(self.env["discipline.contact"]._fields["rejected_reason"]._description_selection(self.env))
+        words = []
+        for reason, count in sorted(reasons.items()):
+            label = labels.get(reason, reason)
+            label = label[:1].lower() + label[1:]
+            words.append(label if len(reasons) == 1 else f"{label} ({count})")
+        return self.env._("%(count)s not counted: %(reason)s", count=sum(reasons.values()), reason=", ".join(words))
 
     def _format_day(self, day):
         return format_date(self.env, day) if day else ""
@@ -162,11 +169,6 @@ class DisciplineCompliance(models.Model):
             ):
                 found.setdefault(verdict, Counter())[reason] = count
         return found
-
-    @api.depends("goal", "attained")
-    def _compute_attainment(self):
-        for row in self:
-            row.attainment = 100 * row.attained / row.goal if row.goal else 0
 
     # ------------------------------------------------------------------
     # Which customers, and when

@@ -547,16 +547,25 @@ class DisciplineContact(models.Model):
             .sudo()
             .search([("company_id", "=", company.id), ("kind", "=", kind), ("date_start", "=", date_start)], limit=1)
         )
+        written = self.env["discipline.exception"]._in_force(
+            company, date_start, date_end, ("written",), period.closing_at
+        )
         return SQL(
             """
             frame AS (SELECT * FROM unnest(%(days)s::date[], %(befores)s::int[], %(uptos)s::int[],
                                            %(deadlines)s::date[]) AS t(day, before, upto, deadline)),
+            written AS (SELECT * FROM unnest(%(w_partner)s::int[], %(w_from)s::date[], %(w_until)s::date[])
+                                        AS t(partner_id, since, until)),
             fact AS (
                 SELECT c.id, c.partner_id, c.day, c.date, c.logged_day, f.before, f.upto, f.deadline,
                        c.voided_at IS NOT NULL AS voided,
                        COALESCE(c.logged_at > %(closing)s, FALSE) AS after_closing,
                        COALESCE(o.counts, TRUE) AS outcome_counts,
-                       COALESCE(ch.counts = 'always', FALSE) AS channel_counts,
+                       COALESCE(ch.counts = 'always', FALSE)
+                       OR (COALESCE(ch.is_written, FALSE)
+                           AND EXISTS (SELECT FROM written w
+                                        WHERE w.partner_id = c.partner_id AND c.day BETWEEN w.since AND w.until)
+                          ) AS channel_counts,
                        COALESCE(ch.counts = 'answered', FALSE) AS channel_counts_if_answered,
                        NOT COALESCE(o.is_attempt, FALSE) AS answered,
                        COALESCE(c.responsible_ref, h.manager_ref) IS NOT NULL AS has_responsible,
@@ -585,6 +594,9 @@ class DisciplineContact(models.Model):
             uptos=[row[2] for row in frame],
             deadlines=[row[3] for row in frame],
             closing=period.closing_at or None,
+            w_partner=[row[0] for row in written],
+            w_from=[row[3] for row in written],
+            w_until=[row[4] for row in written],
             ids=partner_ids,
             start=date_start,
             end=date_end,
@@ -682,7 +694,8 @@ class DisciplineContact(models.Model):
             Calendar._local_day(fields.Datetime.now(), doer, company),
             after_closing=period.state == "closed",
             outcome_counts=outcome.counts if outcome else True,
-            channel_counts=channel.counts == "always",
+            channel_counts=channel.counts == "always"
+            or (channel.is_written and self._written_only(customer, company, day)),
             channel_counts_if_answered=channel.counts == "answered",
             answered=not outcome.is_attempt,
             has_responsible=bool(holder),
@@ -695,6 +708,12 @@ class DisciplineContact(models.Model):
             backdating=policy.backdating,
             working_days=list(Calendar._working_days(company, first, reach)),
         )[NEWEST]
+
+    @api.model
+    def _written_only(self, customer, company, day):
+        """Tell whether an approved exception lets written contacts keep this customer's norm on ``day``."""
+        agreed = self.env["discipline.exception"]._in_force(company, day, day, ("written",))
+        return customer.id in {row[0] for row in agreed}
 
     @api.model
     def _is_entitled(self, doer, responsible, day):

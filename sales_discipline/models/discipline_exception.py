@@ -23,6 +23,9 @@ class DisciplineException(models.Model):
         ],
         required=True,
         default="pause",
+        help="Own norm: so many contacts are due instead of the class's. Pause: nothing is asked. Written channels "
+        "only: letters and messages keep the norm. Not to be withdrawn: no redistribution takes the customer from his "
+        "manager.",
     )
     goal = fields.Integer("Contacts per Period", help="For an own norm: how many contacts are due in a period.")
     date_from = fields.Date("From", required=True, default=fields.Date.context_today)

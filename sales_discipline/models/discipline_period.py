@@ -4,6 +4,7 @@ from datetime import timedelta
 import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools.misc import format_date
 
 from .res_users import ADMINISTRATOR
 
@@ -35,6 +36,7 @@ class DisciplinePeriod(models.Model):
     closed_at = fields.Datetime(readonly=True)
     closed_by_id = fields.Many2one("res.users", "Closed by", readonly=True, ondelete="set null")
     closable_from = fields.Date(compute="_compute_closable_from", help="The first day on which it can be closed.")
+    can_close = fields.Boolean(compute="_compute_closable_from", help="Whether its closing day has come.")
     snapshot = fields.Json("Rests On", readonly=True, help="Working days, absences and teams of the period.")
     evaluated_days = fields.Text(readonly=True, help="What the last full evaluation rested on.")
     compliance_ids = fields.One2many("discipline.compliance", "period_id", "Verdicts")
@@ -50,6 +52,7 @@ class DisciplinePeriod(models.Model):
     _key_uniq = models.Constraint("UNIQUE(company_id, kind, date_start)", "A period exists once.")
 
     @api.depends("kind", "date_start")
+    @api.depends_context("lang")
     def _compute_display_name(self):
         for period in self:
             if not period.date_start:
@@ -58,12 +61,18 @@ class DisciplinePeriod(models.Model):
                 year, week, _day = period.date_start.isocalendar()
                 period.display_name = self.env._("Week %(week)s, %(year)s", week=week, year=year)
             else:
-                period.display_name = period.date_start.strftime("%Y-%m")
+                month = format_date(self.env, period.date_start, date_format="LLLL y")
+                period.display_name = month[:1].upper() + month[1:]
 
     @api.depends("date_end", "policy_id.closing_days")
     def _compute_closable_from(self):
         for period in self:
             period.closable_from = period._first_closing_day() if period.date_end else False
+            period.can_close = (
+                period.state == "open"
+                and bool(period.closable_from)
+                and self.env["discipline.calendar"]._today(period.company_id) >= period.closable_from
+            )
 
     def _first_closing_day(self):
         """Return the day after the ``closing_days``-th working day that follows the period."""
@@ -203,7 +212,7 @@ class DisciplinePeriod(models.Model):
                         "%(period)s of %(company)s is closed already, on %(when)s.",
                         period=period.display_name,
                         company=period.company_id.name,
-                        when=fields.Date.to_string(period.closed_at),
+                        when=format_date(self.env, period.closed_at),
                     )
                 )
             today = self.env["discipline.calendar"]._today(period.company_id)
@@ -214,7 +223,7 @@ class DisciplinePeriod(models.Model):
                         "still be logged.",
                         period=period.display_name,
                         company=period.company_id.name,
-                        day=period.closable_from,
+                        day=format_date(self.env, period.closable_from),
                     )
                 )
         for period in self.sudo():

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools.misc import format_date
 
 PRESETS = {
     "article": {"missed_share": 100, "missed_needed": 1, "missed_of": 1, "late_stage_probability": 0},
@@ -85,6 +86,19 @@ class DisciplinePolicy(models.Model):
         [("manual", "A supervisor approves"), ("automatic", "Automatic after the appeal deadline")],
         default="manual",
         required=True,
+        help="Whether a supervisor approves each redistribution, or it is carried out once the time for appeals is "
+        "over.",
+    )
+    request_approval = fields.Selection(
+        [
+            ("both", "The present manager agrees and a supervisor approves"),
+            ("agreement", "The present manager's agreement is enough"),
+            ("supervisor", "A supervisor decides alone"),
+        ],
+        "Transfer Requests",
+        default="both",
+        required=True,
+        help="Who decides when a manager asks for a colleague's customer, or offers him one of his own.",
     )
     move_leads = fields.Boolean(
         "Open Opportunities Move Too", default=True, help="The customer's open opportunities go to his new manager."
@@ -95,10 +109,11 @@ class DisciplinePolicy(models.Model):
     )
 
     @api.depends("company_id", "valid_from", "preset")
+    @api.depends_context("lang")
     def _compute_display_name(self):
         presets = dict(self._fields["preset"]._description_selection(self.env))
         for policy in self:
-            policy.display_name = f"{presets.get(policy.preset, '')} ({policy.valid_from})"
+            policy.display_name = f"{presets.get(policy.preset, '')} ({format_date(self.env, policy.valid_from)})"
 
     @api.constrains(
         "min_gap",
@@ -141,7 +156,7 @@ class DisciplinePolicy(models.Model):
                             "In the policy of %(company)s from %(date)s, “%(field)s” is %(value)s: it must be at least "
                             "%(low)s.",
                             company=policy.company_id.name,
-                            date=policy.valid_from,
+                            date=format_date(self.env, policy.valid_from),
                             field=self._fields[name]._description_string(self.env),
                             value=policy[name],
                             low=low,

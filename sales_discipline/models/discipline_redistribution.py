@@ -8,9 +8,11 @@ CAUSES = [
     ("orphan", "Orphans"),
     ("unfilled", "Unfilled Cards"),
     ("missed", "Missed Norm"),
+    ("unreachable", "Unreachable Twice"),
     ("overload", "Overload"),
     ("departure", "Departure"),
     ("selection", "A Supervisor's Selection"),
+    ("request", "Transfer Request"),
 ]
 #: states in which a customer's line is still undecided or not carried out
 OPEN_STATES = ("draft", "proposed", "approved")
@@ -66,6 +68,11 @@ class DisciplineRedistribution(models.Model):
         "Undecided Appeals", compute="_compute_counts", help="Their customers wait for the decision; the others go on."
     )
 
+    undecided_count = fields.Integer("Open Customers", compute="_compute_mine", help="Proposed or approved, not moved.")
+    mine_count = fields.Integer(
+        "Yours to Decide", compute="_compute_mine", help="The open customers about whom you may decide."
+    )
+
     _once_uniq = models.UniqueIndex(
         "(company_id, cause, period_id) WHERE state != 'cancelled' AND period_id IS NOT NULL",
         "This period's customers have been redistributed for this cause already.",
@@ -105,6 +112,23 @@ class DisciplineRedistribution(models.Model):
             batch.placed_count = batch.line_count - sum(row.get(key, 0) for key in ("skipped", "waived", "cancelled"))
             batch.appeal_count = sum(appeals.get(batch.id, {}).values())
             batch.waiting_count = appeals.get(batch.id, {}).get("open", 0)
+
+    @api.depends("line_ids.state", "line_ids.user_to_id")
+    @api.depends_context("uid")
+    def _compute_mine(self):
+        Line = self.env["discipline.redistribution.line"].sudo()
+        groups = Line._read_group(
+            [("redistribution_id", "in", self.ids), ("state", "in", ("proposed", "approved"))],
+            ["redistribution_id", "user_from_id", "user_to_id"],
+            ["__count"],
+        )
+        totals = {}
+        for batch, giver, receiver, count in groups:
+            row = totals.setdefault(batch.id, [0, 0])
+            row[0] += count
+            row[1] += count * Line._decides_about(self.env.user, giver, receiver)
+        for batch in self:
+            batch.undecided_count, batch.mine_count = totals.get(batch.id, (0, 0))
 
     def _state_label(self):
         self.ensure_one()
@@ -168,7 +192,7 @@ class DisciplineRedistribution(models.Model):
         self.line_ids._check_may_decide(any_of_them=True)
         self.sudo()._propose_now()
 
-    def _propose_now(self):
+    def _propose_now(self, quiet=False):
         Calendar = self.env["discipline.calendar"]
         for batch in self:
             today = Calendar._today(batch.company_id)
@@ -181,7 +205,8 @@ class DisciplineRedistribution(models.Model):
                     else False,
                 }
             )
-            batch._tell(batch.line_ids.filtered(lambda line: line.state == "proposed"), "proposed")
+            if not quiet:
+                batch._tell(batch.line_ids.filtered(lambda line: line.state == "proposed"), "proposed")
 
     def action_approve(self):
         """Approve the proposed lines of these batches that the user may decide.

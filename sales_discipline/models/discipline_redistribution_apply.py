@@ -94,7 +94,7 @@ class DisciplineRedistributionLine(models.Model):
         lines._keep_employees(family, receiver, customers, undo)
         lines.partner_id._discipline_assign(
             receiver,
-            "redistribution",
+            lines._assignment_origin(),
             reason=lines.redistribution_id[:1].display_name,
             lines={pid: line.id for pid, line in customers.items()},
         )
@@ -106,6 +106,10 @@ class DisciplineRedistributionLine(models.Model):
         lines._acquaint(family, customers, undo)
         lines._write_applied(undo)
         return lines
+
+    def _assignment_origin(self):
+        """Return what the history of assignment names as the origin of these lines' moves (a hook)."""
+        return "request" if set(self.mapped("cause")) == {"request"} else "redistribution"
 
     def _write_applied(self, undo):
         today = self.env["discipline.calendar"]._today(self.company_id[:1])

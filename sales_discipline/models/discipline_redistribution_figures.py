@@ -21,38 +21,76 @@ class DisciplineRedistribution(models.Model):
     def _load_sql(self, company):
         """Return SQL of rows (partner_id, user_id, load): contacts a month that each customer's norm asks for.
 
-        A weekly norm is asked for in every week of the month. An approved own norm wins, a pause asks for nothing.
+        A weekly norm is asked for in every week of the month. An approved own norm wins, a pause asks for nothing;
+        seasonal ones do so in their season only.
         """
         Calendar = self.env["discipline.calendar"]
         today = Calendar._today(company)
         days = len(Calendar._working_days(company, *Calendar._month_bounds(today)))
+        # an own norm is so many contacts in whatever period the customer's class is judged by
         rows = [
-            (abc_class, team, goal if kind == "month" else -(-goal * days // 5))
+            (abc_class, team, goal if kind == "month" else -(-goal * days // 5), kind == "week")
             for abc_class, team, kind, first, until, _norm, goal in self.env["discipline.norm"]._norm_rows(
                 company, today, today
             )
             if first <= today < until
         ]
+        agreed = self._agreed_norms(today)
         return SQL(
             """
             SELECT c.partner_id, c.user_id, c.company_id, c.abc_class_id,
-                   COALESCE(
-                       (SELECT CASE WHEN x.kind = 'pause' THEN 0 ELSE x.goal END FROM discipline_exception x
-                         WHERE x.partner_id = c.partner_id AND x.state = 'approved' AND x.kind IN ('pause', 'own_norm')
-                           AND %(today)s BETWEEN x.date_from AND x.date_until ORDER BY x.kind DESC, x.id DESC LIMIT 1),
-                       own.goal, gen.goal, 0) AS load
+                   COALESCE(CASE WHEN COALESCE(own.weekly, gen.weekly) THEN ceil(x.goal * %(days)s / 5.0)
+                                 ELSE x.goal END, own.goal, gen.goal, 0)::int AS load
               FROM discipline_customer c
          LEFT JOIN res_users u ON u.id = c.user_id
-         LEFT JOIN unnest(%(classes)s::int[], %(teams)s::int[], %(goals)s::int[]) AS own(abc_class_id, team_id, goal)
+         LEFT JOIN unnest(%(classes)s::int[], %(teams)s::int[], %(goals)s::int[], %(weekly)s::bool[])
+                   AS own(abc_class_id, team_id, goal, weekly)
                 ON own.abc_class_id = c.abc_class_id AND own.team_id = u.sale_team_id
-         LEFT JOIN unnest(%(classes)s::int[], %(teams)s::int[], %(goals)s::int[]) AS gen(abc_class_id, team_id, goal)
+         LEFT JOIN unnest(%(classes)s::int[], %(teams)s::int[], %(goals)s::int[], %(weekly)s::bool[])
+                   AS gen(abc_class_id, team_id, goal, weekly)
                 ON gen.abc_class_id = c.abc_class_id AND gen.team_id = 0
+         LEFT JOIN unnest(%(x_partner)s::int[], %(x_goal)s::int[]) AS x(partner_id, goal) ON x.partner_id = c.partner_id
              WHERE c.in_base
             """,
-            today=today,
+            days=days,
             classes=[row[0] for row in rows],
             teams=[row[1] for row in rows],
             goals=[row[2] for row in rows],
+            weekly=[row[3] for row in rows],
+            x_partner=list(agreed),
+            x_goal=list(agreed.values()),
+        )
+
+    @api.model
+    def _agreed_norms(self, today):
+        """Return {customer id: contacts a period} of what is agreed for single customers today; a pause asks for 0.
+
+        A manager may hold customers of several companies, and all of them are his load.
+        """
+        agreed = {}
+        for company in self.env["res.company"]._discipline_on():
+            rows = self.env["discipline.exception"]._in_force(company, today, today, ("own_norm", "pause"))
+            for partner, kind, goal, _first, _last in sorted(rows, key=lambda row: row[1] == "pause"):
+                agreed[partner] = 0 if kind == "pause" else goal
+        return agreed
+
+    @api.model
+    def _surplus_sql(self, company, user_ids, seed):
+        """Return SQL of rows (user id, customer id, load) of these managers' customers that ask for something.
+
+        The lowest class comes first; within a class the order is a hash's, so that nobody is favoured by his id.
+        """
+        return SQL(
+            """
+            SELECT f.user_id, f.partner_id, f.load FROM (%(load)s) f
+         LEFT JOIN discipline_abc_class k ON k.id = f.abc_class_id
+             WHERE f.user_id = ANY(%(users)s) AND f.company_id = %(company)s AND f.load > 0
+          ORDER BY f.user_id, k.sequence DESC, k.id DESC, md5(concat_ws('|', %(seed)s, f.partner_id)), f.partner_id
+            """,
+            load=self._load_sql(company),
+            users=user_ids,
+            company=company.id,
+            seed=seed,
         )
 
     def _flush_figures(self):

@@ -46,7 +46,7 @@ class DisciplineRedistributionLine(models.Model):
     state = fields.Selection(
         [
             ("proposed", "Proposed"),
-            ("waived", "Stays with the Manager"),
+            ("waived", "Stays as It Is"),
             ("approved", "Approved"),
             ("applied", "Applied"),
             ("skipped", "Skipped"),
@@ -133,10 +133,15 @@ class DisciplineRedistributionLine(models.Model):
         for line in self.sudo():
             pair = (line.user_from_id, line.user_to_id)
             if pair not in pairs:
-                pairs[pair] = user not in pair[0] | pair[1] and user._discipline_decides_for(*pair)
+                pairs[pair] = self._decides_about(user, *pair)
             if pairs[pair]:
                 result |= line
         return result.sudo(False)
+
+    @api.model
+    def _decides_about(self, user, giver, receiver):
+        """Tell whether ``user`` decides about customers that move between these two (empty: nobody)."""
+        return user not in giver | receiver and user._discipline_decides_for(giver, receiver)
 
     def _check_may_decide(self, any_of_them=False):
         """Refuse lines that the user may not decide.
@@ -199,7 +204,7 @@ class DisciplineRedistributionLine(models.Model):
                 )
 
     def action_waive(self):
-        """Leave these customers with their present managers."""
+        """Leave these customers as they are: with their present managers, or without one."""
         self._check_may_decide()
         self._expect(*OPEN_LINES)
         self.sudo().write({"state": "waived", "decided_by_id": self.env.uid})
@@ -420,6 +425,12 @@ class DisciplineRedistributionLine(models.Model):
             return " ".join(verdict._sentence() for verdict in verdicts)
         if batch.reason:
             return self.env._("%(reason)s.", reason=batch.reason.rstrip(". "))
+        if batch.cause == "unreachable":
+            return self.env._(
+                "%(manager)s could not reach this customer in two periods in a row: somebody else looks for another "
+                "contact person.",
+                manager=self.user_from_id.name or "",
+            )
         if batch.cause == "orphan":
             return self.env._("Nobody is responsible for this customer.")
         if batch.cause == "departure":
@@ -438,6 +449,8 @@ class DisciplineRedistributionLine(models.Model):
             return self.env._(
                 "%(receiver)s: chosen by %(supervisor)s.", receiver=receiver, supervisor=self.edited_by_id.name
             )
+        if self.cause == "request":
+            return self.env._("%(receiver)s: as agreed.", receiver=receiver)
         if self.cause == "missed":
             return self.env._(
                 "%(receiver)s: %(attainment)s %% of norms met, room for %(room)s.",
@@ -470,10 +483,6 @@ class DisciplineCompliance(models.Model):
         for row in (self.evidence or {}).get("contacts") or ():
             if not row[2] and row[3]:
                 reasons[row[3]] = reasons.get(row[3], 0) + 1
-        labels = dict(self.env["discipline.contact"]._fields["rejected_reason"]._description_selection(self.env))
-        for reason, count in sorted(reasons.items()):
-            label = labels.get(reason, reason)
-            text += "; " + self.env._(
-                "%(count)s not counted: %(reason)s", count=count, reason=label[:1].lower() + label[1:]
-            )
+        if reasons:
+            text += "; " + self._not_counted(reasons)
         return text + "."

@@ -9,6 +9,9 @@ from odoo.tools import SQL
 from ..engine import allocation
 from .discipline_redistribution import OPEN_STATES
 
+#: causes in which protection, late deals and the cooldown do not matter: nobody loses the customer against his will,
+#: or (missed norms) they were asked before
+UNSPARED = ("missed", "orphan", "departure", "request")
 #: causes in which the receivers with the fewest customers come first, and no switch or attainment is asked for
 FEWEST_FIRST = ("orphan", "unfilled", "departure")
 
@@ -22,7 +25,10 @@ class DisciplineRedistribution(models.Model):
 
     @api.model
     def _nightly(self, company):
-        """Propose for closed periods and orphans; carry out what the policy lets go by itself."""
+        """Propose for closed periods (missed, unreachable twice, overload) and for orphans.
+
+        Then carry out what the policy lets go by itself.
+        """
         Period = self.env["discipline.period"]
         for kind in Period._kinds(company):
             period = Period.search(
@@ -30,10 +36,20 @@ class DisciplineRedistribution(models.Model):
                 order="date_start desc",
                 limit=1,
             )
-            if period and not self.search_count([("period_id", "=", period.id), ("cause", "=", "missed")], limit=1):
-                self._propose_missed(period)
+            for cause, propose in self._period_causes():
+                if period and not self.search_count([("period_id", "=", period.id), ("cause", "=", cause)], limit=1):
+                    propose(period)
         self._propose_orphans(company)
         self._carry_out_automatic(company)
+
+    @api.model
+    def _period_causes(self):
+        """Return the causes that are looked at once after each closed period, as (cause, method of the period)."""
+        return [
+            ("missed", self._propose_missed),
+            ("unreachable", self._propose_unreachable),
+            ("overload", self._propose_overload),
+        ]
 
     @api.model
     def _propose_missed(self, period):
@@ -44,8 +60,7 @@ class DisciplineRedistribution(models.Model):
         :return: the batch, empty where nobody is to be withdrawn
         """
         company = period.company_id
-        stale = self.search([("company_id", "=", company.id), ("cause", "=", "missed"), ("state", "=", "draft")])
-        stale._cancel()
+        self._drop_stale(company, "missed")
         chosen, bases = self._withdrawn(period)
         return self._propose(
             company,
@@ -126,6 +141,7 @@ class DisciplineRedistribution(models.Model):
         bases=None,
         receiver=None,
         only_if_placed=False,
+        quiet=False,
     ):
         """Propose receivers for customers: the one way in, for every cause.
 
@@ -140,6 +156,7 @@ class DisciplineRedistribution(models.Model):
         :param dict bases: {customer id: ids of all the verdicts that decide}
         :param receiver: res.users, chosen by a supervisor for all of them; by default the allocation chooses
         :param bool only_if_placed: make no batch where nobody could receive any of them
+        :param bool quiet: tell nobody of the proposal; whoever is concerned has agreed already
         :return: the batch, empty where there is nothing to propose
         """
         self = self.sudo()
@@ -149,7 +166,7 @@ class DisciplineRedistribution(models.Model):
         if not facts:
             return self.browse()
         seed = f"{company.id}|{cause}|{period.kind if period else ''}|{period.date_start if period else today}"
-        spared = self._spared(company, rules, today, list(facts)) if cause not in ("missed", "orphan") else {}
+        spared = self._spared(company, rules, today, list(facts)) if cause not in UNSPARED else {}
         figures = self._manager_figures(company, today, period)
         placements = self._placements(company, cause, rules, facts, spared, figures, seed, receiver)
         if only_if_placed and not any(placement.receiver for placement in placements):
@@ -168,7 +185,7 @@ class DisciplineRedistribution(models.Model):
         batch._insert_lines(facts, placements, figures, verdicts or {}, bases or {})
         batch._insert_managers(figures)
         if not company.discipline_dry_mode:
-            batch._propose_now()
+            batch._propose_now(quiet)
         return batch
 
     @api.model

@@ -21,8 +21,8 @@ class DisciplinePolicy(models.Model):
     @api.depends(
         "min_gap", "backdating", "closing_days", "missed_share", "missed_needed", "missed_of", "receiver_attainment",
         "cap_per_manager", "intake_cap", "cooldown_days", "newcomer_months", "late_stage_probability", "appeal_days",
-        "approval", "move_leads", "unreachable_attempts", "line_ids.abc_class_id", "line_ids.missed_needed",
-        "line_ids.missed_of", "company_id", "valid_from",
+        "approval", "move_leads", "request_approval", "unreachable_attempts", "line_ids.abc_class_id",
+        "line_ids.missed_needed", "line_ids.missed_of", "company_id", "valid_from",
     )  # fmt: skip
     @api.depends_context("lang")
     def _compute_in_words(self):
@@ -147,6 +147,10 @@ class DisciplinePolicy(models.Model):
             ),
             self.env._("Customers of nobody go to those who have the fewest."),
             self.env._(
+                "Without blame others receive the customers of managers who leave, who could not be reached in two "
+                "periods in a row, and the surplus of whoever had more to do than he could in two periods in a row."
+            ),
+            self.env._(
                 "Who loses a customer may appeal within %(days)s working days; a supervisor decides.",
                 days=self.appeal_days,
             ),
@@ -154,6 +158,20 @@ class DisciplinePolicy(models.Model):
             if self.approval == "manual"
             else self.env._("After the appeal deadline a redistribution is carried out by itself."),
         ]
+        requests = {
+            "both": self.env._(
+                "A manager may ask for a colleague's customer, or offer one of his own: the colleague agrees and a "
+                "supervisor approves."
+            ),
+            "agreement": self.env._(
+                "A manager may ask for a colleague's customer, or offer one of his own: the colleague's agreement is "
+                "enough."
+            ),
+            "supervisor": self.env._(
+                "A manager may ask for a colleague's customer, or offer one of his own: a supervisor decides."
+            ),
+        }
+        sentences.append(requests[self.request_approval or "both"])
         if self.intake_cap:
             sentences.append(
                 self.env._("One manager receives at most %(count)s customers in a month.", count=self.intake_cap)
@@ -171,7 +189,7 @@ class DisciplinePolicy(models.Model):
         self.ensure_one()
         names = sorted({*PRESETS["article"], "min_gap", "backdating", "closing_days", "receiver_attainment",
                         "cap_per_manager", "intake_cap", "cooldown_days", "newcomer_months", "appeal_days", "approval",
-                        "move_leads", "unreachable_attempts"})  # fmt: skip
+                        "move_leads", "request_approval", "unreachable_attempts"})  # fmt: skip
         today = self.env["discipline.calendar"]._today(self.company_id)
         facts = {
             "policy": {name: self[name] for name in names},

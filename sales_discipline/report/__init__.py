@@ -2,6 +2,7 @@ from . import (
     discipline_contact_conversion,
     discipline_forecast_report,
     discipline_funnel_report,
+    discipline_handover_outcome,
     discipline_performance,
     discipline_plan_fact,
     discipline_stopped_buying,

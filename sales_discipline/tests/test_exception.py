@@ -1,13 +1,14 @@
 """What was agreed for one customer against the general rule."""
 
-from datetime import date
+from datetime import date, datetime, time
 
 from freezegun import freeze_time
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
+from ..engine.verdicts import recompute
 from .common import NOW
-from .verdict_common import VerdictCommon
+from .verdict_common import CLOSING, VerdictCommon
 
 
 @tagged("post_install", "-at_install")
@@ -113,3 +114,54 @@ class TestException(VerdictCommon):
         person = self.env["res.partner"].create({"name": "Person", "parent_id": self.customer.id})
         row = self._request("pause", date(2025, 3, 10), date(2025, 3, 31), partner_id=person.id)
         self.assertEqual(row.partner_id, self.customer)
+
+    # ------------------------------------------------------------------
+    # Written channels only
+    # ------------------------------------------------------------------
+
+    def _letter(self, day):
+        """Log a letter that Anna wrote on ``day``; return why it did not count."""
+        email = self.env.ref("sales_discipline.discipline_channel_email")
+        contact = self.env["discipline.contact"].browse(
+            self._log(self.customer, self.anna, datetime.combine(day, time(9)), channel_id=email.id).ids
+        )
+        return contact.rejected_reason
+
+    def test_letters_keep_the_norm_where_only_written_channels_are_agreed(self):
+        self.assertEqual(self._letter(date(2025, 3, 7)), "channel")
+        self._agreed("written", date(2025, 3, 10), date(2025, 3, 31))
+        self.assertFalse(self._letter(date(2025, 3, 10)))
+        self.assertEqual(self._figures(self.customer), {self.anna: (4, 1, 0)})
+        # at once, on the card
+        self.assertEqual(self.customer.discipline_id.attained, 1)
+
+    def test_letters_do_not_keep_other_customers_norms(self):
+        other = self._customer("Other", self.anna, self.class_a)
+        self._agreed("written", date(2025, 3, 10), date(2025, 3, 31))
+        email = self.env.ref("sales_discipline.discipline_channel_email")
+        contact = self._log(other, self.anna, NOW, channel_id=email.id)
+        self.assertEqual(contact.rejected_reason, "channel")
+
+    def test_the_dialog_says_beforehand_that_a_letter_counts(self):
+        email = self.env.ref("sales_discipline.discipline_channel_email")
+        Contact = self.env["discipline.contact"]
+        self.assertEqual(Contact._preview(self.customer, self.anna, NOW, email, self.talked), "channel")
+        self._agreed("written", date(2025, 3, 10), date(2025, 3, 31))
+        self.assertFalse(Contact._preview(self.customer, self.anna, NOW, email, self.talked))
+
+    def test_a_season_of_letters_comes_back_every_year(self):
+        self._agreed("written", date(2025, 3, 10), date(2025, 3, 31), recurs=True)
+        with freeze_time("2026-03-12 09:00:00"):
+            self.assertFalse(self._letter(date(2026, 3, 12)))
+        with freeze_time("2026-06-11 09:00:00"):
+            self.assertEqual(self._letter(date(2026, 6, 11)), "channel")
+
+    def test_a_letter_that_counted_still_counts_in_the_evidence_a_year_later(self):
+        row = self._agreed("written", date(2025, 3, 10), date(2025, 3, 31))
+        self._letter(date(2025, 3, 10))
+        period = self._period()
+        with freeze_time(CLOSING):
+            period._close()
+        row.sudo().write({"ended_on": date(2025, 3, 10)})
+        verdict = self.Compliance.search([("period_id", "=", period.id), ("customer_ref", "=", self.customer.id)])
+        self.assertEqual(recompute(verdict.evidence, period.snapshot).verdicts[self.anna.id].attained, 1)

@@ -40,7 +40,7 @@ class TestPeriod(VerdictCommon):
         period = self._period()
         self.assertEqual(period.closable_from, date(2025, 4, 4))
         for moment in (NOW, datetime(2025, 3, 31, 12), datetime(2025, 4, 3, 23)):
-            with freeze_time(moment), self._refused(UserError, r"2025-03 .* can be closed from 2025-04-04"):
+            with freeze_time(moment), self._refused(UserError, r"March 2025 .* can be closed from 04/04/2025"):
                 period.action_close()
         self.assertEqual(period.state, "open")
 
@@ -49,7 +49,7 @@ class TestPeriod(VerdictCommon):
         with freeze_time(CLOSING):
             period.action_close()
             self.assertEqual(period.state, "closed")
-            with self._refused(UserError, "2025-03 .* is closed already, on 2025-04-04"):
+            with self._refused(UserError, "March 2025 .* is closed already, on 04/04/2025"):
                 period.action_close()
 
     def test_only_an_administrator_closes_a_period(self):
@@ -84,7 +84,7 @@ class TestPeriod(VerdictCommon):
         self._close()
         job = self.env["discipline.job"].search([("period_id", "=", self._period().id)])
         self.assertEqual((job.state, job.progress), ("done", 100))
-        self.assertEqual(job.name, f"Closing of 2025-03, {self.company.name}")
+        self.assertEqual(job.name, f"Closing of March 2025, {self.company.name}")
 
     def test_a_close_that_broke_off_goes_on_with_the_facts_of_its_beginning(self):
         customers = [self._customer(f"Company {number}", self.anna, self.class_c) for number in range(6)]
@@ -312,5 +312,5 @@ class TestPeriod(VerdictCommon):
     def test_after_closing_nobody_confirms_that_a_customer_could_not_be_reached(self):
         customer = self._customer("Company", self.anna, self.class_a)
         verdict = self._close()[customer.id]
-        with self._refused(UserError, "2025-03 is closed"):
+        with self._refused(UserError, "March 2025 is closed"):
             verdict.with_user(self.supervisor).action_confirm_unreachable()

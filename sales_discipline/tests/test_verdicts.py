@@ -300,6 +300,26 @@ class TestVerdicts(VerdictCommon):
         self._assign(customer, self.boris, date(2025, 3, 10))
         self.assertEqual((row.goal, row.attained, row.due_next), (3, 0, date(2025, 3, 14)))
 
+    def test_a_contact_logged_now_shows_in_the_customers_state_at_once(self):
+        customer = self._customer("Company", self.anna, self.class_c)
+        self.Compliance._evaluate_customers(customer.ids)
+        row = customer.discipline_id
+        self.assertEqual((row.state, row.attained), ("on_track", 0))
+        contact = self._log(customer, self.anna, NOW)
+        self.assertEqual((row.state, row.attained, row.due_next), ("met", 1, False))
+        contact.with_user(self.supervisor)._void("wrong number")
+        self.assertEqual((row.state, row.attained), ("on_track", 0))
+
+    def test_the_night_finds_what_came_past_the_program(self):
+        customer = self._customer("Company", self.anna, self.class_c)
+        nightly = self.env["discipline.nightly"]
+        nightly._step_verdicts(self.company)
+        # a fact of the ledger that nobody judged
+        self._contact(customer, self.anna, date(2025, 3, 10))
+        self.env.flush_all()
+        nightly._step_verdicts(self.company)
+        self.assertEqual(customer.discipline_id.state, "met")
+
     def test_judging_twice_changes_nothing(self):
         customers = self._portfolio()
         period = self._period()
@@ -449,7 +469,9 @@ class TestVerdicts(VerdictCommon):
             rejected_reason="outcome",
         )
         verdict = self._judged(customer)[self.anna]
-        self.assertEqual(verdict.explanation, "1 of 4 contacts in 2025-03; 1 not counted: This outcome does not count.")
+        self.assertEqual(
+            verdict.explanation, "1 of 4 contacts in March 2025; 1 not counted: this outcome does not count."
+        )
 
 
 @tagged("post_install", "-at_install")

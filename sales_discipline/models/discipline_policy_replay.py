@@ -1,0 +1,138 @@
+"""Replay: whom a policy would have moved in past periods, and how many of them bought anyway. It writes nothing."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+
+from dateutil.relativedelta import relativedelta
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..engine import policy as engine
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A customer whom the policy would have moved after a period."""
+
+    customer: int
+    manager: int
+    period: int
+    verdict: int
+    missed: int
+    after: date
+
+
+class DisciplinePolicy(models.Model):
+    _inherit = "discipline.policy"
+
+    def _replay(self, periods):
+        """Return whom this policy would have moved after each of these closed periods, as a list of ``Moved``.
+
+        Read are the final verdicts as they were judged; the policy says only which of them withdraw. Looked at are the
+        verdicts of whoever held the customer when the period was over, appeals that were granted, newcomers,
+        exceptions in force on the day after, and the cap per manager and month. Each customer moves once: who would
+        have had him afterwards, and what that manager would have done, nobody knows. Deals in a late stage are not
+        looked at.
+
+        :param periods: closed periods of one company and one kind
+        """
+        self.ensure_one()
+        moved, gone = [], set()
+        candidates = defaultdict(list)
+        for row in self.env.execute_query(self._replay_sql(periods)):
+            candidates[row[0]].append(row[1:])
+        Exceptions = self.env["discipline.exception"].sudo()
+        taken = defaultdict(int)
+        for period in periods.sorted("date_start"):
+            day = period.date_end + relativedelta(days=1)
+            kept = {row[0] for row in Exceptions._in_force(period.company_id, day, day, ("keep",))}
+            per_manager = defaultdict(dict)
+            for customer, manager, verdict, missed, share in candidates[period.id]:
+                if customer not in gone and customer not in kept:
+                    per_manager[manager][customer] = (verdict, missed, share)
+            for manager, rows in per_manager.items():
+                cap = self.cap_per_manager and self.cap_per_manager - taken[manager, day.year, day.month]
+                if self.cap_per_manager and cap <= 0:
+                    continue
+                shares = [(customer, row[2]) for customer, row in rows.items()]
+                chosen = engine.capped(shares, cap, str(period.date_start))
+                taken[manager, day.year, day.month] += len(chosen)
+                for customer in chosen:
+                    verdict, missed, _share = rows[customer]
+                    moved.append(Moved(customer, manager, period.id, verdict, missed, day))
+                    gone.add(customer)
+        return moved
+
+    def _replay_sql(self, periods):
+        """Return SQL of rows (period, customer, manager, verdict, missed periods, attained share) that may withdraw.
+
+        The set-based twin of ``engine.policy.deciding``: of the last so many judged periods of one manager and
+        customer at least so many are missed, the newest among them.
+        """
+        for name in ("discipline.compliance", "discipline.period", "discipline.appeal", "discipline.assignment"):
+            self.env[name].flush_model()
+        self.env["res.users"].flush_model(["discipline_newcomer_since"])
+        return SQL(
+            """
+            WITH rule AS (SELECT * FROM unnest(%(classes)s::int[], %(needed)s::int[], %(of)s::int[])
+                                     AS t(abc_class_id, needed, of)),
+            judged AS (
+                SELECT v.id, v.period_id, v.customer_ref, v.manager_ref, p.date_start, p.date_end, v.attained, v.goal,
+                       COALESCE(r.needed, %(any_needed)s) AS needed, COALESCE(r.of, %(any_of)s) AS of,
+                       (v.attained < v.goal AND 100 * v.attained <= %(share)s * v.goal)::int AS missed
+                  FROM discipline_compliance v
+                  JOIN discipline_period p ON p.id = v.period_id
+             LEFT JOIN rule r ON r.abc_class_id = v.abc_class_id
+                 WHERE v.company_id = %(company)s AND v.closed AND v.goal > 0 AND v.state != 'unreachable'
+                   AND p.kind = %(kind)s AND p.date_start <= %(last)s
+                   AND NOT EXISTS (SELECT FROM discipline_appeal a JOIN discipline_redistribution_line l
+                                            ON l.id = a.line_id
+                                    WHERE l.verdict_id = v.id AND a.state = 'granted')
+            ), counted AS (
+                SELECT *, sum(missed) OVER chain AS upto FROM judged
+                WINDOW chain AS (PARTITION BY customer_ref, manager_ref ORDER BY date_start)
+            ), looked AS (
+                SELECT *, upto - COALESCE(lag(upto, of) OVER chain, 0) AS found FROM counted
+                WINDOW chain AS (PARTITION BY customer_ref, manager_ref ORDER BY date_start)
+            )
+            SELECT l.period_id, l.customer_ref, l.manager_ref, l.id, l.found::int, l.attained::float / l.goal
+              FROM looked l
+              JOIN discipline_assignment a ON a.customer_ref = l.customer_ref AND a.manager_ref = l.manager_ref
+                                          AND a.date_from <= l.date_end + 1
+                                          AND (a.date_to IS NULL OR a.date_to > l.date_end + 1)
+         LEFT JOIN res_users u ON u.id = l.manager_ref
+             WHERE l.missed = 1 AND l.found >= l.needed AND l.period_id = ANY(%(periods)s)
+               AND (u.discipline_newcomer_since IS NULL
+                    OR l.date_end + 1 >= u.discipline_newcomer_since + 30 * %(newcomer)s)
+          ORDER BY l.date_start, l.id
+            """,
+            classes=self.line_ids.abc_class_id.ids,
+            needed=[self._rule_for(row)[0] for row in self.line_ids.abc_class_id],
+            of=[self._rule_for(row)[1] for row in self.line_ids.abc_class_id],
+            any_needed=self.missed_needed,
+            any_of=self.missed_of,
+            share=self.missed_share,
+            company=self.company_id.id,
+            kind=periods[:1].kind,
+            last=max(periods.mapped("date_start")),
+            periods=periods.ids,
+            newcomer=self.newcomer_months,
+        )
+
+    @api.model
+    def _bought_after(self, company, moved, months):
+        """Return {customer id: sum} of what moved customers bought in so many months after the day of their move.
+
+        :param moved: list of ``Moved``
+        """
+        Revenue = self.env["discipline.revenue"].sudo()
+        Revenue.flush_model()
+        days = defaultdict(list)
+        for row in moved:
+            days[row.after].append(row.customer)
+        bought = {}
+        for day, customers in days.items():
+            query = Revenue._sums_sql(company, day, day + relativedelta(months=months), partner_ids=customers)
+            bought.update(dict(self.env.execute_query(query)))
+        return bought

@@ -1,0 +1,192 @@
+"""A policy run over past periods: whom it would have moved, and who bought anyway."""
+
+from datetime import date, datetime
+
+from freezegun import freeze_time
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+
+from ..engine import verdicts
+from ..engine.policy import Judged, Rule, deciding
+from .common import NOW
+from .verdict_common import VerdictCommon
+
+MONTHS = [date(2025, 1, 1), date(2025, 2, 1), date(2025, 3, 1), date(2025, 4, 1)]
+
+
+@tagged("post_install", "-at_install")
+@freeze_time("2025-09-01 09:00:00")
+class TestPolicyReplay(VerdictCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.policies = cls.env["discipline.policy"]
+        cls.balanced = cls.policies.create(
+            {"company_id": cls.company.id, "valid_from": date(2026, 1, 1), "preset": "balanced"}
+        )
+        # attained of 4 in four months
+        cls.histories = {
+            "Always": (4, 4, 4, 4),
+            "Once": (4, 0, 4, 4),
+            "Twice": (0, 4, 1, 4),
+            "Mended": (0, 0, 0, 4),
+            "Never": (0, 0, 0, 0),
+            "Half": (2, 2, 4, 4),
+            "Almost": (3, 3, 3, 3),
+        }
+        cls.customers = {name: cls._customer(name, cls.anna, cls.class_a) for name in cls.histories}
+        for name, history in cls.histories.items():
+            for month, attained in zip(MONTHS, history, strict=True):
+                cls._contacts(cls.customers[name], cls.anna, *(3 + 7 * n for n in range(attained)), month=month)
+        cls.periods = cls.Period
+        for month in MONTHS:
+            with freeze_time(datetime(month.year, month.month + 1, 20, 9)):
+                period = cls._period(month)
+                period._close()
+                cls.periods |= period
+
+    def _names(self, policy, periods=None):
+        moved = policy._replay(periods or self.periods)
+        names = {partner.id: name for name, partner in self.customers.items()}
+        starts = {period.id: period.date_start for period in self.periods}
+        return {names[row.customer]: starts[row.period].month for row in moved}
+
+    def test_the_articles_policy_moves_after_the_first_missed_month(self):
+        self.assertEqual(
+            self._names(self.policy), {"Once": 2, "Twice": 1, "Mended": 1, "Never": 1, "Half": 1, "Almost": 1}
+        )
+
+    def test_the_balanced_policy_moves_after_two_months_of_half_or_less_of_the_last_three(self):
+        self.assertEqual(self._names(self.balanced), {"Twice": 3, "Mended": 2, "Never": 2, "Half": 2})
+
+    def test_the_statement_decides_as_the_engine_does(self):
+        for policy in (self.policy, self.balanced):
+            found = {(row.customer, row.period) for row in policy._replay(self.periods)}
+            expected = set()
+            rule = Rule(policy.missed_needed, policy.missed_of, policy.missed_share)
+            for name, history in self.histories.items():
+                for number, period in enumerate(self.periods, start=1):
+                    rows = [Judged(month, 4, attained) for month, attained in zip(MONTHS, history, strict=True)][
+                        :number
+                    ]
+                    if deciding(rows, rule):
+                        expected.add((self.customers[name].id, period.id))
+                        break
+            self.assertEqual(found, expected)
+
+    def test_only_chosen_periods_move_but_earlier_ones_are_looked_at(self):
+        self.assertEqual(self._names(self.balanced, self.periods[2]), {"Twice": 3, "Mended": 3, "Never": 3})
+
+    def test_newcomers_exceptions_and_the_cap_spare_customers(self):
+        # closed periods rest on it: nobody could write this
+        self.env.cr.execute("UPDATE discipline_policy SET cap_per_manager = 2 WHERE id = %s", [self.policy.id])
+        self.env.invalidate_all()
+        names = self._names(self.policy)
+        # two a month, the most neglected first
+        self.assertNotIn("Almost", [name for name, month in names.items() if month < 3])
+        self.assertEqual([list(names.values()).count(month) for month in (1, 2)], [2, 2])
+        self.anna.discipline_newcomer_since = date(2025, 3, 1)
+        self.assertNotIn(1, self._names(self.policy).values())
+
+    def test_what_was_protected_on_the_day_stays(self):
+        self.env["discipline.exception"].with_context(install_mode=True).create(
+            {
+                "partner_id": self.customers["Never"].id,
+                "kind": "keep",
+                "date_from": date(2025, 1, 15),
+                "date_until": date(2025, 6, 30),
+                "reason": "agreed",
+            }
+        ).sudo().state = "approved"
+        self.assertNotIn("Never", self._names(self.policy))
+
+    def test_a_manager_who_lost_the_customer_meanwhile_is_not_judged(self):
+        self._assign(self.customers["Never"], self.boris, date(2025, 2, 1))
+        moved = self._names(self.policy, self.periods[1:])
+        self.assertNotIn("Never", moved)
+
+    def test_it_says_how_many_bought_anyway_and_writes_nothing(self):
+        self.env["discipline.revenue"]._ledger().create(
+            [
+                {
+                    "partner_id": self.customers[name].id,
+                    "customer_ref": self.customers[name].id,
+                    "date": day,
+                    "amount": 500,
+                    "kind": "deal",
+                    "source_ref": f"test {name}",
+                    "company_id": self.company.id,
+                }
+                for name, day in (
+                    ("Once", date(2025, 3, 15)),
+                    ("Never", date(2025, 1, 31)),
+                    ("Half", date(2025, 5, 31)),
+                    ("Always", date(2025, 2, 5)),
+                )
+            ]
+        )
+        before = self._rows(self.periods[0])
+        wizard = (
+            self.env["discipline.policy.replay"]
+            .with_user(self.supervisor)
+            .create({"policy_id": self.policy.id, "months": 3})
+        )
+        wizard.action_replay()
+        self.assertEqual((wizard.moved_count, wizard.bought_count), (6, 1))
+        self.assertEqual(wizard.line_ids.filtered("bought").partner_id, self.customers["Once"])
+        self.assertIn("6 customers of 1 managers. 1 of them (17 %)", wizard.summary)
+        self.assertEqual(self._rows(self.periods[0]), before)
+        self.assertFalse(self.env["discipline.redistribution"].search([]))
+        # a second run takes the place of the first
+        wizard.policy_id = self.balanced
+        wizard.action_replay()
+        self.assertEqual((wizard.moved_count, len(wizard.line_ids)), (4, 4))
+
+    def test_only_supervisors_replay_and_only_what_is_closed(self):
+        with self.assertRaises(AccessError):
+            self.env["discipline.policy.replay"].with_user(self.anna).create({"policy_id": self.policy.id})
+        self.env.cr.execute("UPDATE discipline_period SET state = 'open'")
+        self.env.invalidate_all()
+        wizard = self.env["discipline.policy.replay"].with_user(self.supervisor).create({"policy_id": self.policy.id})
+        with self.assertRaises(UserError):
+            wizard.action_replay()
+
+
+@tagged("post_install", "-at_install")
+@freeze_time(NOW)
+class TestFiguresOfVerdicts(VerdictCommon):
+    def test_a_groups_figures_are_those_of_the_engine(self):
+        customers = [self._customer(f"Company {n}", self.anna, self.class_a) for n in range(3)]
+        customers.append(self._customer("Without a goal", self.anna, self.class_a, since=date(2025, 3, 31)))
+        for customer, days in zip(customers, ((3, 10), (3, 10, 17, 24, 25), (), ()), strict=True):
+            self._contacts(customer, self.anna, *days)
+        period = self._period()
+        self.Compliance._evaluate(period)
+        rows = self.Compliance.search([("period_id", "=", period.id)])
+        figures = self.Compliance._read_group(
+            [("period_id", "=", period.id)],
+            ["user_id", "abc_class_id"],
+            ["attainment:avg", "reach:avg", "coverage:avg", "frequency:avg"],
+        )
+        [(user, abc_class, *found)] = figures
+        self.assertEqual((user, abc_class), (self.anna, self.class_a))
+        engine = [verdicts.attainment(rows), verdicts.reach(rows), verdicts.coverage(rows)]
+        for value, expected in zip(found, [*(100 * share for share in engine), verdicts.frequency(rows)], strict=True):
+            self.assertAlmostEqual(value, expected)
+        # 6 of 12 contacts: what was done beyond one customer's goal hides no other
+        self.assertAlmostEqual(found[0], 50)
+
+    def test_nothing_due_has_no_attainment(self):
+        self._customer("Late", self.anna, self.class_a, since=date(2025, 3, 31))
+        self._absence(self.anna, date(2025, 3, 1), date(2025, 3, 31))
+        period = self._period()
+        self.Compliance._evaluate(period)
+        [(attainment, coverage)] = self.Compliance._read_group(
+            [("period_id", "=", period.id)], [], ["attainment:avg", "coverage:avg"]
+        )
+        self.assertFalse(attainment or coverage)
+
+    def test_the_lists_of_verdicts_offer_the_figures_of_their_groups(self):
+        described = self.Compliance.fields_get(["attainment", "reach", "coverage", "frequency"], ["aggregator", "help"])
+        self.assertEqual({field["aggregator"] for field in described.values()}, {"avg"})
+        self.assertTrue(all(field.get("help") for field in described.values()))
