@@ -42,6 +42,9 @@ def load():
         """,
         (CUSTOMERS,),
     )
+    # the check of the foreign key would read the whole table for each row, as if it were small still
+    cr.commit()
+    cr.execute("ANALYZE res_partner")
     cr.execute("UPDATE res_partner SET commercial_partner_id = id WHERE commercial_partner_id IS NULL")
     env.invalidate_all()  # noqa: F821
     env["discipline.customer"]._reconcile_base()  # noqa: F821

@@ -89,6 +89,8 @@ from . import (
     discipline_redistribution_unfilled,
     discipline_redistribution_blameless,
     discipline_transfer_request,
+    discipline_redistribution_balance,
+    res_partner_portfolio,
     res_partner_profile,
     mail_blacklist,
     digest_digest,

@@ -43,6 +43,7 @@ class DisciplineCustomer(models.Model):
         readonly=True,
         index=True,
         ondelete="set null",
+        group_expand="_group_expand_user_id",
         help="Who answers for this customer today. Empty where the customer has nobody, or an archived user.",
     )
     team_id = fields.Many2one(related="user_id.sale_team_id", string="Sales Team")
@@ -81,6 +82,13 @@ class DisciplineCustomer(models.Model):
     is_orphan = fields.Boolean("Orphan", compute="_compute_is_orphan", search="_search_is_orphan")
 
     _partner_uniq = models.Constraint("UNIQUE(partner_id)", "A customer has one row in the customer base.")
+
+    @api.model
+    def _group_expand_user_id(self, users, domain):
+        """Show a column for every manager who may receive customers, also where he has none yet."""
+        Redistribution = self.env["discipline.redistribution"].sudo()
+        pool = users.union(*(Redistribution._receiver_pool(company) for company in self.env.companies))
+        return pool.filtered("active").sorted("name").with_env(users.env)
 
     @api.depends("user_id", "in_base")
     def _compute_is_orphan(self):

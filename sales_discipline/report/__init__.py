@@ -5,5 +5,6 @@ from . import (
     discipline_handover_outcome,
     discipline_performance,
     discipline_plan_fact,
+    discipline_portfolio,
     discipline_stopped_buying,
 )

@@ -21,6 +21,7 @@ from . import (
     test_planning,
     test_policy,
     test_policy_replay,
+    test_portfolio,
     test_redistribution,
     test_redistribution_handover,
     test_refusal,

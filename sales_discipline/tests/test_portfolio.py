@@ -1,0 +1,163 @@
+"""Seeing who has how much: managers side by side, where portfolios came from, the base on a past day."""
+
+from datetime import date
+
+from freezegun import freeze_time
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+from .common import NOW, DisciplineCommon
+
+
+@tagged("post_install", "-at_install")
+@freeze_time(NOW)
+class TestPortfolios(DisciplineCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.discipline_revenue_kinds = "invoice"
+        cls.first = cls._customer("First", cls.anna, cls.class_a)
+        cls.second = cls._customer("Second", cls.anna, cls.class_b)
+        cls.third = cls._customer("Third", cls.boris, cls.class_c, since=date(2025, 2, 1))
+        cls.orphan = cls._customer("Orphan", None, cls.class_a)
+        cls.number = 0
+
+    def _buys(self, customer, day, amount):
+        type(self).number += 1
+        self.env["discipline.revenue"].with_user(self.administrator).record_purchases(
+            [
+                {
+                    "source_ref": f"t:{self.number}",
+                    "partner_id": customer.id,
+                    "date": day,
+                    "amount": amount,
+                    "kind": "return" if amount < 0 else "invoice",
+                }
+            ]
+        )
+
+    def _row(self, user):
+        return (
+            self.env["discipline.portfolio"]
+            .with_user(self.supervisor)
+            .search([("company_id", "=", self.company.id), ("user_id", "=", user and user.id)])
+        )
+
+    def test_managers_side_by_side(self):
+        self._buys(self.first, "2025-02-03", 300)
+        self._buys(self.third, "2025-02-03", 100)
+        anna, boris, nobody = self._row(self.anna), self._row(self.boris), self._row(False)
+        self.assertEqual((anna.customers, anna.class_first, anna.class_second, anna.class_third), (2, 1, 1, 0))
+        # A 4 and B 2 contacts a month; 21 working days of 15 contacts
+        self.assertEqual((anna.load, anna.capacity), (6, 21 * 15))
+        self.assertEqual((boris.customers, boris.load), (1, 1))
+        self.assertEqual((anna.revenue_12m, boris.revenue_12m), (300, 100))
+        self.assertTrue(nobody.is_orphans)
+        self.assertEqual(nobody.customers, self.env["discipline.customer"].search_count([("is_orphan", "=", True)]))
+        # who has none yet is there too
+        self.assertEqual((self._row(self.clara).customers, self._row(self.clara).capacity), (0, 21 * 15))
+        rows = self.env["discipline.portfolio"].search([("company_id", "=", self.company.id)])
+        self.assertAlmostEqual(sum(rows.mapped("share")), 100)
+        self.assertEqual(
+            sum(rows.mapped("customers")),
+            self.env["discipline.customer"].search_count(
+                [("in_base", "=", True), ("company_id", "=", self.company.id)]
+            ),
+        )
+
+    def test_every_sum_is_the_sum_of_what_it_opens(self):
+        for user in (self.anna, self.boris, False):
+            row = self._row(user)
+            action = row.action_customers()
+            customers = self.env["discipline.customer"].search(action["domain"])
+            self.assertEqual(len(customers), row.customers)
+            self.assertAlmostEqual(sum(customers.mapped("revenue_12m")), row.revenue_12m)
+
+    def test_how_evenly_the_base_is_divided(self):
+        summary = self.env["discipline.portfolio"].with_user(self.supervisor).summary()
+        self.assertEqual((summary["heads"]["largest"], summary["heads"]["smallest"]), (2, 0))
+        self.assertEqual((summary["load"]["largest"], summary["load"]["smallest"]), (6, 0))
+        self.assertIsNone(summary["heads"]["ratio"])
+        self.assertGreater(summary["heads"]["variation"], 0)
+
+    def test_a_manager_does_not_see_his_colleagues_portfolios(self):
+        for model in ("discipline.portfolio", "discipline.portfolio.origin", "discipline.base.day"):
+            with self.assertRaises(AccessError):
+                self.env[model].with_user(self.anna).search([])
+        with self.assertRaises(AccessError):
+            self.env["discipline.portfolio"].with_user(self.anna).summary()
+
+    def test_where_a_portfolio_came_from_and_how_it_grew(self):
+        self._assign(self.third, self.anna, date(2025, 2, 8), origin="request")
+        # 12 a month before; 30 days since then
+        self._buys(self.third, "2025-02-03", 144)
+        self._buys(self.third, "2025-02-10", 50)
+        self._buys(self.third, "2025-03-03", -20)
+        rows = (
+            self.env["discipline.portfolio.origin"].with_user(self.supervisor).search([("user_id", "=", self.anna.id)])
+        )
+        sources = {row.partner_id: row.source for row in rows}
+        self.assertEqual(sources, {self.first: "acquired", self.second: "acquired", self.third: "received"})
+        row = rows.filtered(lambda row: row.partner_id == self.third)
+        self.assertEqual((row.revenue_before, row.revenue_since), (12, 30))
+        self.assertAlmostEqual(row.revenue_month, 30.44, places=2)
+        self.assertAlmostEqual(row.growth, 18.44, places=2)
+
+    def test_the_base_as_of_a_past_day(self):
+        self._assign(self.first, self.boris, date(2025, 2, 10))
+        self._assign(self.second, None, date(2025, 2, 20))
+        Day = self.env["discipline.base.day"].with_user(self.supervisor)
+
+        def holders(day):
+            rows = Day.with_context(discipline_as_of=day).search(
+                [("partner_id", "in", (self.first | self.second | self.third).ids)]
+            )
+            Day.invalidate_model()
+            return {row.partner_id: row.user_id for row in rows}
+
+        nobody = self.env["res.users"]
+        self.assertEqual(holders("2025-01-15"), {self.first: self.anna, self.second: self.anna})
+        # a day belongs to its last holder
+        self.assertEqual(holders("2025-02-09")[self.first], self.anna)
+        self.assertEqual(holders("2025-02-10")[self.first], self.boris)
+        self.assertEqual(holders("2025-02-20"), {self.first: self.boris, self.second: nobody, self.third: self.boris})
+        moved = Day.with_context(discipline_as_of="2025-01-15").search([("is_moved", "=", True)])
+        self.assertLessEqual(self.first | self.second, moved.partner_id)
+
+    def test_the_class_of_a_past_day_is_the_class_of_that_day(self):
+        customer = self.first.discipline_id
+        with freeze_time("2025-02-03"):
+            self.env["discipline.abc.change"]._set_by_hand(customer, self.class_c, False, "why")
+        self.env["discipline.abc.change"]._come_into_force(self.company, date(2025, 3, 10))
+        Day = self.env["discipline.base.day"]
+        for day, abc_class in (("2025-02-15", self.class_a), ("2025-03-05", self.class_c)):
+            row = Day.with_context(discipline_as_of=day).search([("partner_id", "=", self.first.id)])
+            self.assertEqual(row.abc_class_id, abc_class)
+            Day.invalidate_model()
+
+    def test_a_customers_ownership_as_a_timeline(self):
+        self._assign(self.first, None, date(2025, 2, 10))
+        self._assign(self.first, self.boris, date(2025, 2, 20), origin="list")
+        self.first.invalidate_recordset()
+        line = self.first.discipline_timeline
+        self.assertIn("Anna, 01/01/2025 to 02/10/2025", line)
+        self.assertIn("nobody, 02/10/2025 to 02/20/2025", line)
+        self.assertIn("Boris, 02/20/2025 to today", line)
+        self.assertIn("Approved List", line)
+        self.assertFalse(self._customer("Fresh").discipline_timeline)
+
+    def test_purchases_by_month_on_the_customer(self):
+        self.assertFalse(self.first.discipline_purchase_months)
+        self._buys(self.first, "2025-02-03", 300)
+        self._buys(self.first, "2025-02-04", -100)
+        self.first.invalidate_recordset()
+        self.assertIn("February 2025: $\u00a0200.00".replace("\u00a0", "\u00a0"), self.first.discipline_purchase_months)
+
+    def test_a_redistribution_shows_the_balance_before_and_after(self):
+        batch = self.env["discipline.redistribution"]._propose(
+            self.company, "selection", self.first, reason="even", receiver=self.clara
+        )
+        self.assertIn("Most before", batch.balance)
+        managers = batch.manager_ids
+        self.assertEqual(max(managers.mapped("customers_before")), 2)
+        self.assertEqual(max(managers.mapped("customers_after")), 1)
