@@ -20,7 +20,7 @@ class LeadState:
     active: bool
     type: str
     amount: float
-    probability: float
+    probability: float | None
     partner: int | None
     deadline: object
     company: int

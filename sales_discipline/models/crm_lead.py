@@ -10,10 +10,6 @@ from ..engine.lead_change import LeadState, changes, status_of
 #: keys of the cursor's cache: the watch of the running operation, and who was merged into whom
 _WATCH = "discipline.lead.watch"
 _MERGED = "discipline.lead.merged"
-#: what a created opportunity was before
-_NOTHING = LeadState(None, None, None, "removed", False, "opportunity", 0.0, 0.0, None, None, 0, "")
-#: fields whose writing may change the status
-_STATUS_FIELDS = {"active", "stage_id", "probability", "automated_probability", "won_status"}
 
 
 class LeadWatch:
@@ -22,8 +18,6 @@ class LeadWatch:
     def __init__(self):
         self.before = {}
         self.deleted = set()
-        #: whether the probability or what it rests on was written: then the status is read, else it is as it was
-        self.exact = False
         #: what the dialog asked beside the reason: {lead id: {"note", "competitor_ref", "try_again_on"}}
         self.details = {}
 
@@ -56,32 +50,33 @@ class CrmLead(models.Model):
     # ------------------------------------------------------------------
 
     def _discipline_known(self, name):
-        """Return the value of a field as it is known, without computing anew what Odoo computes later in a batch."""
-        return self._cache[name] if name in self._cache else self[name]
-
-    def _discipline_lead_state(self, before=None, exact=False):
-        """Return this opportunity's :class:`LeadState`.
+        """Return the value of a computed field where it is known by now, else None: Odoo computes it later.
 
         The probability is computed by statistics over all deals, in a batch when the transaction ends; reading it
-        after each write would undo that. So it is read where it may have changed the status, else taken as known.
-
-        :param before: LeadState before the operation, or None
-        :param bool exact: whether the operation may have changed the status by the probability alone
+        after each write would undo that, at four statements a deal.
         """
-        stage, active = self.stage_id.id or None, self.active
-        if before and (exact or before.stage != stage or before.active != active):
-            won_status, probability = self.won_status, self.probability
-        else:
-            won_status, probability = self._discipline_known("won_status"), self._discipline_known("probability")
+        return self[name] if self.env.not_to_compute(self._fields[name], self) else None
+
+    def _discipline_won_status(self):
+        """Return ``won_status``, computed only where the probability decides about it."""
+        status = self._discipline_known("won_status")
+        if status is None and self.active and not self.stage_id.is_won:
+            return "pending"
+        return status or self.won_status
+
+    def _discipline_lead_state(self):
+        """Return this opportunity's :class:`LeadState`; the probability is None where Odoo has yet to compute it."""
+        active = self.active
+        status = status_of(self._discipline_won_status(), active)
         return LeadState(
-            stage=stage,
+            stage=self.stage_id.id or None,
             team=self.team_id.id or None,
             user=self.user_id.id or None,
-            status=status_of(won_status, active),
+            status=status,
             active=active,
             type=self.type,
             amount=self.expected_revenue or 0.0,
-            probability=probability,
+            probability=self._discipline_known("probability"),
             partner=self.partner_id.id or None,
             deadline=self.date_deadline or None,
             company=self.company_id.id or self.env.company.id,
@@ -121,7 +116,7 @@ class CrmLead(models.Model):
         """
         merged = self.env.cr.cache.get(_MERGED, {})
         leads = self.sudo().browse([lead_id for lead_id in watch.before if lead_id not in watch.deleted])
-        after = {lead.id: lead._discipline_lead_state(watch.before[lead.id] or _NOTHING, watch.exact) for lead in leads}
+        after = {lead.id: lead._discipline_lead_state() for lead in leads}
         facts = [
             (lead_id, *change)
             for lead_id, before in watch.before.items()
@@ -208,8 +203,7 @@ class CrmLead(models.Model):
         return leads
 
     def write(self, vals):
-        with self._discipline_watch() as watch:
-            watch.exact |= not _STATUS_FIELDS.isdisjoint(vals)
+        with self._discipline_watch():
             return super().write(vals)
 
     def unlink(self):

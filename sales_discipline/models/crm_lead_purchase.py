@@ -11,7 +11,7 @@ class CrmLead(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         leads = super().create(vals_list)
-        won = leads.filtered(lambda lead: lead.won_status == "won")
+        won = leads.filtered(lambda lead: lead._discipline_won_status() == "won")
         self.env["discipline.revenue"].sudo()._sync_deals(won.ids)
         return leads
 
@@ -34,9 +34,9 @@ class CrmLead(models.Model):
             yield
             return
         dated = "date_closed" in vals
-        won = self.filtered(lambda lead: lead.won_status == "won")
+        won = self.filtered(lambda lead: lead._discipline_won_status() == "won")
         yield
-        won |= self.filtered(lambda lead: lead.won_status == "won")
+        won |= self.filtered(lambda lead: lead._discipline_won_status() == "won")
         self.env["discipline.revenue"].sudo()._sync_deals(won.ids, dated=dated)
 
     def _merge_dependences(self, opportunities):

@@ -9,6 +9,5 @@ class CrmStage(models.Model):
         if "is_won" not in vals:
             return super().write(vals)
         leads = self.env["crm.lead"].sudo().with_context(active_test=False).search([("stage_id", "in", self.ids)])
-        with leads._discipline_watch() as watch:
-            watch.exact = True
+        with leads._discipline_watch():
             return super().write(vals)

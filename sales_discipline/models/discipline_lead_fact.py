@@ -67,14 +67,26 @@ class DisciplineLeadFact(models.AbstractModel):
         return SQL("(SELECT id FROM %s WHERE id = %s)", SQL.identifier(comodel._table), SQL.identifier("n", column))
 
     @api.model
+    def _column_sql(self, name):
+        """Return the SQL of a column of an inserted row ``n``."""
+        if name != "probability":
+            return SQL.identifier("n", name)
+        return SQL(
+            "CASE WHEN n.backfilled THEN n.probability "
+            "ELSE COALESCE(n.probability, (SELECT probability FROM crm_lead WHERE id = n.lead_ref)) END"
+        )
+
+    @api.model
     def _record(self, rows):
         """Append facts in one statement; the customer is found through ``contact_person_ref``.
 
-        :param list rows: dicts with the keys of ``_fact_columns``; a missing key is empty
+        :param list rows: dicts with the keys of ``_fact_columns``; a missing key is empty, but a probability that was
+            not computed yet is the one of the opportunity by now (of what is taken over it stays unknown)
         :return: ids of the new facts
         """
         if not rows:
             return []
+        self.env["crm.lead"].flush_model(["probability"])
         # a partner may have been created in this very transaction
         self.env["res.partner"].flush_model(["commercial_partner_id", "customer_group_id"])
         self.flush_model()
@@ -96,7 +108,7 @@ class DisciplineLeadFact(models.AbstractModel):
                 table=SQL.identifier(self._table),
                 columns=SQL(", ").join(map(SQL.identifier, names)),
                 links=SQL(", ").join(map(SQL.identifier, self._fact_links)),
-                prefixed=SQL(", ").join(SQL.identifier("n", name) for name in names),
+                prefixed=SQL(", ").join(self._column_sql(name) for name in names),
                 linked=SQL(", ").join(self._link_sql(*link) for link in self._fact_links.items()),
                 arrays=SQL(", ").join(
                     SQL("%s::%s[]", [row.get(name) for row in rows], SQL(self._fact_columns[name])) for name in names
