@@ -77,7 +77,6 @@
         "views/discipline_stopped_buying_views.xml",
         "views/discipline_import_views.xml",
         "views/discipline_claim_views.xml",
-        "views/discipline_portfolio_views.xml",
         "views/discipline_departure_views.xml",
         "wizards/discipline_abc_hand_views.xml",
         "views/res_config_settings_views.xml",
