@@ -93,7 +93,7 @@ def run(kind, content, rows):
 
 load()
 env.cr.execute(  # noqa: F821
-    "SELECT id, name, vat, email, ref FROM res_partner WHERE ref LIKE 'B-%' ORDER BY id LIMIT %s", (CUSTOMERS,)
+    "SELECT id, name, vat, email, ref FROM res_partner WHERE ref LIKE 'B-%%' ORDER BY id LIMIT %s", (CUSTOMERS,)
 )
 partners = env.cr.fetchall()  # noqa: F821
 shift = int(time.time()) % MANAGERS

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import NamedTuple
 
 _FORMS = """
@@ -35,11 +36,16 @@ LONG_FORMS = (
 )
 #: from this similarity on a name is offered as a close one
 CLOSE = 0.4
+#: names below this similarity are not compared letter by letter
+GLANCE = 0.15
+#: from this share of common letters on two names differ by slips of the pen
+SLIP = 0.7
 #: so many close ones at most
 OFFERED = 3
 #: so many names that share a word are looked at
 LOOKED_AT = 300
 
+_VOWELS = re.compile("[аеёиоуыэюяaeiouy]")
 _NO_LETTER = re.compile(r"[^\w]+|_+")
 _EMAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 
@@ -112,6 +118,18 @@ def similarity(left: str, right: str) -> float:
     """Return how alike two plain names are, 0 to 1: common trigrams of all trigrams (Jaccard's index)."""
     one, two = _trigrams(left), _trigrams(right)
     return len(one & two) / len(one | two) if one and two else 0.0
+
+
+def likeness(left: str, right: str) -> float:
+    """Return how likely two plain names are the same with a slip of the pen, 0 to 1.
+
+    Trigrams find swapped and missing words, the longest common pieces find wrong letters in short names.
+    """
+    common = similarity(left, right)
+    if common < GLANCE:
+        return common
+    pieces = SequenceMatcher(None, left, right, autojunk=False).ratio()
+    return max(common, pieces if pieces >= SLIP else 0.0)
 
 
 def _trigrams(name: str) -> set[str]:
@@ -274,7 +292,7 @@ class Customers:
         plain = normal_name(name) if name else ""
         if plain:
             scored = sorted(
-                ((similarity(plain, self._names[partner]), partner) for partner in self._sharing(plain)),
+                ((likeness(plain, self._names[partner]), partner) for partner in self._sharing(plain)),
                 key=lambda pair: (-pair[0], pair[1]),
             )
             offered += [partner for score, partner in scored if score >= CLOSE]
@@ -284,7 +302,7 @@ class Customers:
         return list(seen.values())[:OFFERED]
 
     def _sharing(self, plain):
-        """Return partners whose name shares the beginning or the end of a word with this one, the rarest first."""
+        """Return partners whose name shares the beginning, the end or the consonants of a word, the rarest first."""
         if self._words is None:
             self._words = {}
             for partner, name in self._names.items():
@@ -301,7 +319,12 @@ class Customers:
 
     @staticmethod
     def _pieces(name):
-        return {piece for word in name.split() if len(word) > 2 for piece in (f"{word[:4]}*", f"*{word[-4:]}")}
+        pieces = set()
+        for word in name.split():
+            if len(word) > 2:
+                consonants = _VOWELS.sub("", word)
+                pieces.update((f"{word[:4]}*", f"*{word[-4:]}", *([f"~{consonants}"] if len(consonants) > 2 else ())))
+        return pieces
 
 
 class Person(NamedTuple):
@@ -369,7 +392,7 @@ class Managers:
             return PersonMatch(problem="archived", close=sorted(found)[:1])
         plain = self._sorted(normal_text(text))
         scored = sorted(
-            (-similarity(plain, self._sorted(normal_text(p.name))), p.id) for p in self._people.values() if p.active
+            (-likeness(plain, self._sorted(normal_text(p.name))), p.id) for p in self._people.values() if p.active
         )
         return PersonMatch(problem="unknown", close=[number for score, number in scored if -score >= CLOSE][:OFFERED])
 

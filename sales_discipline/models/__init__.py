@@ -90,6 +90,7 @@ from . import (
     discipline_redistribution_blameless,
     discipline_transfer_request,
     discipline_redistribution_balance,
+    discipline_departure,
     res_partner_portfolio,
     res_partner_profile,
     mail_blacklist,

@@ -63,7 +63,7 @@ class DisciplineImport(models.Model):
     )
     reason = fields.Char(help="Stands in the history of every customer that gets another manager.")
     skip_rejected = fields.Boolean(
-        "Leave the Rejected Rows Out",
+        "Leave Those Rows Out",
         help="Apply the rest; the rejected rows stay here as a file to correct.",
     )
     headings = fields.Json(readonly=True, copy=False)
@@ -72,7 +72,7 @@ class DisciplineImport(models.Model):
     row_count = fields.Integer("Number of Rows", readonly=True, copy=False)
     ready_count = fields.Integer("Ready", readonly=True, copy=False)
     unchanged_count = fields.Integer("As They Are", readonly=True, copy=False)
-    rejected_count = fields.Integer("Rejected", readonly=True, copy=False)
+    rejected_count = fields.Integer("Not Taken", readonly=True, copy=False)
     offered_count = fields.Integer("Close Matches", readonly=True, copy=False)
     summary = fields.Html(compute="_compute_summary", sanitize=False)
     seconds = fields.Float("Took, s", readonly=True, copy=False, digits=(6, 1))
@@ -353,7 +353,9 @@ class DisciplineImport(models.Model):
     @api.model
     def _named(self, values):
         """Return how a row names its customer, for a sentence."""
-        return next((str(values[name]) for name in NAMING if values.get(name) not in (None, "")), "")
+        text = next((str(values[name]) for name in NAMING if values.get(name) not in (None, "")), "")
+        # the sentence has quotes of its own
+        return text[1:-1] if text[:1] in '«“"' and text[-1:] in '»”"' else text
 
     @api.model
     def _formula_sentence(self, formulas):
@@ -510,8 +512,8 @@ class DisciplineImport(models.Model):
         if self.rejected_count and not self.skip_rejected:
             raise UserError(
                 self.env._(
-                    "%(count)s rows are rejected: correct them here or in the file, or tick “Leave the Rejected Rows "
-                    "Out”. Nothing was applied.",
+                    "%(count)s rows are not taken: correct them here or in the file, or tick “Leave Those Rows Out”. "
+                    "Nothing was applied.",
                     count=self.rejected_count,
                 )
             )
@@ -654,7 +656,7 @@ class DisciplineImportLine(models.Model):
     company_id = fields.Many2one("res.company", readonly=True, ondelete="cascade")
     row = fields.Integer(readonly=True, aggregator=None)
     state = fields.Selection(
-        [("ready", "Ready"), ("unchanged", "As It Is"), ("rejected", "Rejected"), ("done", "Applied")], readonly=True
+        [("ready", "Ready"), ("unchanged", "As It Is"), ("rejected", "Not Taken"), ("done", "Applied")], readonly=True
     )
     customer_text = fields.Char("Customer in the File", readonly=True)
     manager_text = fields.Char("Manager in the File", readonly=True)

@@ -9,6 +9,7 @@ from . import (
     test_customer_card,
     test_customer_card_browser,
     test_customer_card_proof,
+    test_departure,
     test_exception,
     test_forecast,
     test_funnel,

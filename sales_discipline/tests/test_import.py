@@ -121,7 +121,7 @@ class TestPortfolioImport(ImportCommon):
             self.assertEqual(messages[row], sentence)
         last = record.line_ids.filtered(lambda line: line.row == 12)
         self.assertEqual((last.state, last.message), ("unchanged", "ООО «Ромашка» stands in row 2 already."))
-        with self.assertRaisesRegex(UserError, "9 rows are rejected"):
+        with self.assertRaisesRegex(UserError, "9 rows are not taken"):
             record.action_apply()
         self.assertEqual(self.romashka.user_id, self.anna)
 

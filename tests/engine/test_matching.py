@@ -96,6 +96,7 @@ def test_what_is_not_sure_is_offered_and_not_taken():
     assert (match.problem, match.key, match.close) == ("ambiguous", "name", [5, 6])
     match = customers.match({"name": "Ромашкаа"})
     assert (match.problem, match.close[0]) == ("unknown", 1)
+    assert customers.match({"name": "Ромошко"}).close[0] == 1
     match = customers.match({"vat": "7701234567"})
     assert (match.problem, match.close) == ("ambiguous", [1, 2])
     # a branch that nobody knows: the others of the same INN are offered

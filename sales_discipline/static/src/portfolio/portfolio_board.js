@@ -10,6 +10,11 @@ export class PortfolioBoardRenderer extends KanbanRenderer {
         this.actionService = useService("action");
     }
 
+    /** Nobody edits the manager here; a drop asks, and the server decides. */
+    get canMoveRecords() {
+        return this.props.list.isGrouped && this.props.list.groupByField.name === "user_id";
+    }
+
     async sortRecordDrop(dataRecordId, dataGroupId, { element, parent }) {
         parent?.classList.remove("o_kanban_hover");
         const { list } = this.props;
