@@ -392,11 +392,15 @@ class TestCompletions(CardCommon):
         self.assertEqual(self._completions(self.anna).rejected_reason, "borrowed")
 
     def test_pretended_values_earn_nothing(self):
-        customer = self._full("Firma", self.anna, phone=False)
+        phoneless, mailless = self._full("One", self.anna, phone=False), self._full("Two", self.anna, email=False)
         for phone in ("000", "123", "test", "+7 999 999 99 99", "-"):
-            customer.with_user(self.anna).write({"phone": phone})
-        customer.with_user(self.anna).write({"phone": self._phone(), "email": "test@test"})
-        self.assertEqual(self._counted(self.anna), 0)
+            phoneless.with_user(self.anna).write({"phone": phone})
+        for email in ("test@test", "test@test.ru", "no@no.com", "-", "test", "a@example.com"):
+            mailless.with_user(self.anna).write({"email": email})
+        self.assertFalse(self._completions(self.anna))
+        phoneless.with_user(self.anna).write({"phone": self._phone()})
+        mailless.with_user(self.anna).write({"email": "ivan@kazan.ru"})
+        self.assertEqual(self._counted(self.anna), 2)
 
     def test_a_customer_created_complete_earns_nothing(self):
         self.env["res.partner"].with_user(self.anna).create(
