@@ -6,6 +6,8 @@ from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+from .discipline_customer import among
+
 
 class DisciplineCompliance(models.Model):
     _inherit = "discipline.compliance"
@@ -29,7 +31,7 @@ class DisciplineCompliance(models.Model):
                 WITH hopeful AS (
                     SELECT id, customer_ref, manager_ref, unreachable_from, unreachable_decision
                       FROM discipline_compliance
-                     WHERE period_id = %(period)s AND closed IS NOT TRUE AND customer_ref = ANY(%(ids)s)
+                     WHERE period_id = %(period)s AND closed IS NOT TRUE AND %(among)s
                        AND (attempts >= GREATEST(%(needed)s, 1) OR unreachable_from IS NOT NULL)
                 ), contact AS (
                     SELECT h.id, c.day, o.is_attempt
@@ -57,7 +59,7 @@ class DisciplineCompliance(models.Model):
              RETURNING v.customer_ref, v.unreachable_decision
                 """,
                 period=period.id,
-                ids=list(partner_ids),
+                among=among("customer_ref", partner_ids),
                 needed=needed,
                 start=period.date_start,
                 end=period.date_end,
@@ -285,14 +287,14 @@ class DisciplineCompliance(models.Model):
                                       ORDER BY c.day, c.date, c.id), '[]')
                              FROM discipline_contact c
                             WHERE c.partner_id = v.customer_ref AND c.day BETWEEN %(start)s AND %(end)s))
-             WHERE v.period_id = %(period)s AND v.closed IS NOT TRUE AND v.customer_ref = ANY(%(ids)s)
+             WHERE v.period_id = %(period)s AND v.closed IS NOT TRUE AND %(among)s
             """,
             policy=period.policy_id.id,
             start=period.date_start,
             end=period.date_end,
             after=period.date_end + timedelta(days=1),
             period=period.id,
-            ids=list(partner_ids),
+            among=among("v.customer_ref", partner_ids),
             x_partner=[row[0] for row in pauses],
             x_from=[row[3] for row in pauses],
             x_until=[row[4] for row in pauses],

@@ -21,6 +21,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..engine.windows import windows
+from .discipline_customer import among
 
 BATCH = 50_000
 #: up to so many customers PostgreSQL may look each of them up
@@ -90,10 +91,12 @@ class DisciplineCompliance(models.Model):
             row[0]
             for row in self.env.execute_query(
                 SQL(
-                    "WITH %s SELECT id FROM unnest(%s::int[]) AS t(id) LEFT JOIN gov ON gov.customer_ref = t.id "
-                    "WHERE COALESCE(gov.kind, 'month') = %s ORDER BY id",
+                    "WITH %s SELECT c.partner_id FROM %s LEFT JOIN gov ON gov.customer_ref = c.partner_id "
+                    "WHERE COALESCE(gov.kind, 'month') = %s ORDER BY c.partner_id",
                     self._governing_sql(period, partner_ids),
-                    list(partner_ids),
+                    SQL("(SELECT partner_id FROM discipline_customer WHERE %s) c", among("partner_id", partner_ids))
+                    if isinstance(partner_ids, range)
+                    else SQL("unnest(%s::int[]) AS c(partner_id)", list(partner_ids)),
                     period.kind,
                 )
             )
@@ -113,41 +116,46 @@ class DisciplineCompliance(models.Model):
 
     @api.model
     def _batches(self, period, partner_ids=None, closing=False):
-        """Yield (customer ids, done, total) so that memory and transactions stay small.
+        """Yield (customers, done, total) so that memory and transactions stay small.
 
-        While a period is being closed, customers whose verdicts are final already are left out: an interrupted close
-        goes on.
+        Everybody's batches are ranges of ids. While a period is being closed, customers whose verdicts are final
+        already are left out: an interrupted close goes on, and its batches are ids.
+
+        :return: iterator of (ids or range of ids, customers done with this batch, customers in all)
         """
         if partner_ids is not None:
-            yield list(partner_ids), len(partner_ids), len(partner_ids)
+            ids = list(partner_ids)
+            for begin in range(0, len(ids), BATCH):
+                yield ids[begin : begin + BATCH], min(begin + BATCH, len(ids)), len(ids)
             return
-        final = SQL(
-            "AND NOT EXISTS (SELECT FROM discipline_compliance v WHERE v.period_id = %s AND v.closed "
-            "AND v.customer_ref = a.customer_ref)",
-            period.id,
-        )
-        ids = [
-            row[0]
-            for row in self.env.execute_query(
-                SQL(
-                    """
-                    SELECT DISTINCT a.customer_ref FROM discipline_assignment a
-                     WHERE a.company_id = %(company)s AND a.date_from <= %(end)s
-                       AND (a.date_to IS NULL OR a.date_to > %(start)s) %(final)s
-                     UNION SELECT customer_ref FROM discipline_compliance
-                            WHERE period_id = %(period)s AND closed IS NOT TRUE
-                  ORDER BY 1
-                    """,
-                    company=period.company_id.id,
-                    start=period.date_start,
-                    end=period.date_end,
-                    period=period.id,
-                    final=final if closing else SQL(),
-                )
+        final = SQL("SELECT FROM discipline_compliance v WHERE v.period_id = %s AND v.closed", period.id)
+        begun = closing and self.env.execute_query(SQL("SELECT EXISTS (%s)", final))[0][0]
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT min(id), max(id), count(*), %(ids)s FROM (
+                    SELECT id, (row_number() OVER (ORDER BY id) - 1) / %(size)s AS batch FROM (
+                        SELECT a.customer_ref AS id FROM discipline_assignment a
+                         WHERE a.company_id = %(company)s AND a.date_from <= %(end)s
+                           AND (a.date_to IS NULL OR a.date_to > %(start)s) %(final)s
+                         UNION
+                        SELECT customer_ref FROM discipline_compliance
+                         WHERE period_id = %(period)s AND closed IS NOT TRUE) concerned
+                ) numbered GROUP BY batch ORDER BY batch
+                """,
+                ids=SQL("array_agg(id ORDER BY id)") if begun else SQL("NULL"),
+                size=BATCH,
+                company=period.company_id.id,
+                start=period.date_start,
+                end=period.date_end,
+                period=period.id,
+                final=SQL("AND NOT EXISTS (%s AND v.customer_ref = a.customer_ref)", final) if begun else SQL(),
             )
-        ]
-        for begin in range(0, len(ids), BATCH):
-            yield ids[begin : begin + BATCH], min(begin + BATCH, len(ids)), len(ids)
+        )
+        done, total = 0, sum(row[2] for row in rows)
+        for first, last, count, ids in rows:
+            done += count
+            yield ids or range(first, last + 1), done, total
 
     @api.model
     def _plans(self, period, days, away):
@@ -204,13 +212,13 @@ class DisciplineCompliance(models.Model):
             own_norm AS (SELECT * FROM unnest(%(x_partner)s::int[], %(x_goal)s::int[], %(x_from)s::date[],
                                               %(x_until)s::date[]) WITH ORDINALITY
                                 AS t(partner_id, goal, since, until, i)
-                          WHERE partner_id = ANY(%(ids)s)),
+                          WHERE %(among_own)s),
             span AS (
                 SELECT a.customer_ref, a.manager_ref, GREATEST(a.date_from, %(start)s) AS f,
                        LEAST(a.date_to, %(after)s) AS t,
                        row_number() OVER (PARTITION BY a.customer_ref ORDER BY a.date_from, a.id) AS seq
                   FROM discipline_assignment a
-                 WHERE a.customer_ref = ANY(%(ids)s) AND a.company_id = %(company)s AND a.date_from <= %(end)s
+                 WHERE %(among_assigned)s AND a.company_id = %(company)s AND a.date_from <= %(end)s
                    AND (a.date_to IS NULL OR (a.date_to > %(start)s AND a.date_to > a.date_from))
             ),
             first AS (
@@ -226,7 +234,7 @@ class DisciplineCompliance(models.Model):
                                     AND x.voided_at IS NULL
                                ORDER BY x.date_effective, x.id LIMIT 1)) END AS abc_class_id
                   FROM span s
-                  JOIN discipline_customer c ON c.partner_id = s.customer_ref AND c.partner_id = ANY(%(ids)s)
+                  JOIN discipline_customer c ON c.partner_id = s.customer_ref AND %(among_based)s
              LEFT JOIN team t ON t.user_id = s.manager_ref
                  WHERE s.seq = 1
             ),
@@ -260,7 +268,9 @@ class DisciplineCompliance(models.Model):
             x_goal=[row[2] for row in exceptions],
             x_from=[row[3] for row in exceptions],
             x_until=[row[4] for row in exceptions],
-            ids=list(partner_ids),
+            among_own=among("partner_id", partner_ids),
+            among_assigned=among("a.customer_ref", partner_ids),
+            among_based=among("c.partner_id", partner_ids),
             company=period.company_id.id,
             start=period.date_start,
             end=period.date_end,
@@ -305,7 +315,7 @@ class DisciplineCompliance(models.Model):
                                    %(p_dues)s::text[]) AS t(user_id, n, goal, excused, dues)),
             spared AS (SELECT * FROM unnest(%(s_customer)s::int[], %(s_user)s::int[], %(s_from)s::date[],
                                             %(s_until)s::date[]) AS t(customer_ref, manager_ref, since, until)
-                        WHERE customer_ref = ANY(%(ids)s)),
+                        WHERE %(among_spared)s),
             odd AS (SELECT customer_ref, manager_ref FROM spared GROUP BY customer_ref, manager_ref),
             idle AS (SELECT DISTINCT x.customer_ref, x.manager_ref, d.d
                        FROM spared x JOIN day d ON d.d BETWEEN x.since AND x.until),
@@ -348,7 +358,7 @@ class DisciplineCompliance(models.Model):
                        count(*) FILTER (WHERE c.outcome_id = ANY(%(attempts)s) AND c.voided_at IS NULL) AS attempts
                   FROM discipline_contact c
                   JOIN span s ON s.customer_ref = c.partner_id AND c.day >= s.f AND c.day < s.t
-                 WHERE c.day BETWEEN %(start)s AND %(end)s AND c.partner_id = ANY(%(ids)s)
+                 WHERE c.day BETWEEN %(start)s AND %(end)s AND %(among_called)s
               GROUP BY s.customer_ref, s.seq
             ),
             part AS (
@@ -404,7 +414,7 @@ class DisciplineCompliance(models.Model):
             ),
             gone AS (
                 DELETE FROM discipline_compliance v
-                 WHERE v.period_id = %(period)s AND v.closed IS NOT TRUE AND v.customer_ref = ANY(%(ids)s)
+                 WHERE v.period_id = %(period)s AND v.closed IS NOT TRUE AND %(among_judged)s
                    AND NOT EXISTS (SELECT FROM verdict n WHERE n.customer_ref = v.customer_ref
                                                            AND n.manager_ref = v.manager_ref)
             )
@@ -420,7 +430,7 @@ class DisciplineCompliance(models.Model):
          LEFT JOIN res_users u ON u.id = n.manager_ref
          LEFT JOIN discipline_compliance had
                 ON had.customer_ref = n.customer_ref AND had.manager_ref = n.manager_ref AND had.closed IS NOT TRUE
-               AND had.period_id = %(period)s AND had.customer_ref = ANY(%(ids)s)
+               AND had.period_id = %(period)s AND %(among_had)s
              WHERE had.id IS NULL     -- whoever has the same verdict is not even locked
                 OR (had.partner_id, had.abc_class_id, had.norm_id, had.team_id, had.asked, had.goal, had.attained,
                     had.counted, had.rejected, had.attempts, had.excused, had.overload, had.due_next, had.state)
@@ -451,7 +461,10 @@ class DisciplineCompliance(models.Model):
             s_until=[row[3] for row in spared],
             days=days,
             total=len(days),
-            ids=list(partner_ids),
+            among_spared=among("customer_ref", partner_ids),
+            among_called=among("c.partner_id", partner_ids),
+            among_judged=among("v.customer_ref", partner_ids),
+            among_had=among("had.customer_ref", partner_ids),
             company=period.company_id.id,
             period=period.id,
             start=period.date_start,

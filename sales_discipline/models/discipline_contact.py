@@ -13,6 +13,7 @@ from odoo.tools import SQL
 
 from ..engine import counting
 from ..engine.workdays import deadline, period_of
+from .discipline_customer import among
 
 REASONS = [
     ("voided", "Voided"),
@@ -471,7 +472,7 @@ class DisciplineContact(models.Model):
         :param date_end: last day of the period
         :param partner_ids: ids of customers
         """
-        ids = self._of_kind(company, kind, date_start, list(partner_ids))
+        ids = self._of_kind(company, kind, date_start, partner_ids)
         if not ids:
             return
         policy = self.env["discipline.policy"]._policy_on(company, date_start)
@@ -480,7 +481,7 @@ class DisciplineContact(models.Model):
                 """
                 WITH RECURSIVE %(facts)s,
                 self AS (   -- what each contact says by itself
-                    SELECT id, partner_id, day, date, before, upto, CASE
+                    SELECT id, partner_id, day, date, before, upto, was_counted, was_reason, CASE
                            WHEN voided THEN 'voided'
                            WHEN after_closing THEN 'closed'
                            WHEN NOT outcome_counts THEN 'outcome'
@@ -496,13 +497,13 @@ class DisciplineContact(models.Model):
                 ),
                 %(spaced)s
                 decided AS (
-                    SELECT s.id, s.reason IS NULL AND k.id IS NOT NULL AS counted,
+                    SELECT s.id, s.was_counted, s.was_reason, s.reason IS NULL AND k.id IS NOT NULL AS counted,
                            CASE WHEN s.reason IS NOT NULL THEN s.reason WHEN k.id IS NULL THEN 'gap' END AS reason
                       FROM self s LEFT JOIN kept k ON k.id = s.id
                 )
                 UPDATE discipline_contact c SET counted = d.counted, rejected_reason = d.reason
                   FROM decided d
-                 WHERE d.id = c.id AND (c.counted, c.rejected_reason) IS DISTINCT FROM (d.counted, d.reason)
+                 WHERE d.id = c.id AND (d.was_counted, d.was_reason) IS DISTINCT FROM (d.counted, d.reason)
              RETURNING c.partner_id
                 """,
                 facts=self._facts_sql(company, kind, date_start, date_end, ids, policy),
@@ -558,6 +559,7 @@ class DisciplineContact(models.Model):
                                         AS t(partner_id, since, until)),
             fact AS (
                 SELECT c.id, c.partner_id, c.day, c.date, c.logged_day, f.before, f.upto, f.deadline,
+                       c.counted AS was_counted, c.rejected_reason AS was_reason,
                        c.voided_at IS NOT NULL AS voided,
                        COALESCE(c.logged_at > %(closing)s, FALSE) AS after_closing,
                        COALESCE(o.counts, TRUE) AS outcome_counts,
@@ -581,12 +583,13 @@ class DisciplineContact(models.Model):
                   JOIN frame f ON f.day = c.day
              LEFT JOIN discipline_outcome o ON o.id = c.outcome_id
              LEFT JOIN discipline_channel ch ON ch.id = c.channel_id
-             LEFT JOIN LATERAL (
+             LEFT JOIN LATERAL (    -- whoever made it himself was the responsible: nobody else is looked for
                        SELECT a.manager_ref FROM discipline_assignment a
-                        WHERE a.customer_ref = c.partner_id AND a.date_from <= c.day
+                        WHERE c.doer_ref IS DISTINCT FROM c.responsible_ref
+                          AND a.customer_ref = c.partner_id AND a.date_from <= c.day
                           AND (a.date_to IS NULL OR a.date_to > c.day)
                      ORDER BY a.date_from DESC, a.id DESC LIMIT 1) h ON TRUE
-                 WHERE c.partner_id = ANY(%(ids)s) AND c.day BETWEEN %(start)s AND %(end)s
+                 WHERE %(among)s %(own)s AND c.day BETWEEN %(start)s AND %(end)s
             )
             """,
             days=[row[0] for row in frame],
@@ -597,7 +600,9 @@ class DisciplineContact(models.Model):
             w_partner=[row[0] for row in written],
             w_from=[row[3] for row in written],
             w_until=[row[4] for row in written],
-            ids=partner_ids,
+            among=among("c.partner_id", partner_ids),
+            # another company's customers may lie between the ids of this one's
+            own=SQL("AND c.company_id = %s", company.id) if isinstance(partner_ids, range) else SQL(),
             start=date_start,
             end=date_end,
         )

@@ -16,6 +16,19 @@ STATES = [
 ]
 
 
+def among(column, customers):
+    """Return SQL that is true where ``column`` is one of these customers.
+
+    :param str column: of a table in the statement, as "a.customer_ref"
+    :param customers: ids, or a ``range`` that stands for every customer in it: a statement about many of them is
+        planned and sent in no time
+    """
+    name = SQL.identifier(*column.split("."))
+    if isinstance(customers, range):
+        return SQL("%s BETWEEN %s AND %s", name, customers[0], customers[-1])
+    return SQL("%s = ANY(%s)", name, list(customers))
+
+
 class DisciplineCustomer(models.Model):
     """A customer of the base and where he stands today.
 
