@@ -15,6 +15,10 @@ class DisciplineOutcome(models.Model):
     is_attempt = fields.Boolean(
         "Attempt Only", help="Nobody was reached: such contacts are looked at when a customer cannot be reached."
     )
+    asks_written = fields.Boolean(
+        "Asks Not to Be Called",
+        help="The supervisor is asked for an exception: written channels only, for a year.",
+    )
     is_refusal = fields.Boolean("Refusal", help="The customer refused: the reason is asked.")
 
     _name_uniq = models.Constraint("UNIQUE(name)", "There is already an outcome with this name.")

@@ -1,3 +1,4 @@
+from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools.misc import format_date
@@ -207,6 +208,16 @@ class DisciplinePolicy(models.Model):
         policies = super().create(vals_list)
         policies._relink_periods()
         return policies
+
+    def copy_data(self, default=None):
+        """A copy is the next version: it begins with the first month that no other version begins with."""
+        vals_list = super().copy_data(default)
+        for policy, vals in zip(self, vals_list, strict=True):
+            if not (default or {}).get("valid_from"):
+                taken = self.search([("company_id", "=", policy.company_id.id)]).mapped("valid_from")
+                today = self.env["discipline.calendar"]._today(policy.company_id)
+                vals["valid_from"] = max([*taken, today]).replace(day=1) + relativedelta(months=1)
+        return vals_list
 
     @api.model
     def _complete_preset(self, vals):

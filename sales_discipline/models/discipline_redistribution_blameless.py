@@ -1,4 +1,4 @@
-"""Causes without blame: who cannot be reached twice in a row, surplus of the overloaded, and a manager who leaves."""
+"""Causes without blame: who cannot be reached twice in a row, and the surplus of the overloaded."""
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
@@ -70,10 +70,6 @@ class DisciplineRedistribution(models.Model):
                 left[user] -= load
                 chosen.append(customer)
         return chosen
-
-    def _departing(self, user):
-        """Return the customers for whom ``user`` answers, as res.partner."""
-        return self.env["discipline.customer"].sudo().search([("user_id", "=", user.id), ("in_base", "=", True)])
 
 
 class DisciplineRedistributionLine(models.Model):
@@ -148,38 +144,3 @@ class DisciplineRedistributionLine(models.Model):
         if self.redistribution_id[:1].cause == "unreachable":
             return self.env._("Find another contact person")
         return super()._acquaint_summary(activity_type)
-
-
-class ResUsers(models.Model):
-    _inherit = "res.users"
-
-    def action_discipline_departure(self):
-        """Propose others for all customers of managers who leave, while their plans can still move along.
-
-        :raise AccessError: for whoever does not decide about their customers
-        :raise UserError: where there is nothing to propose
-        """
-        Batch = self.env["discipline.redistribution"]
-        batches = Batch
-        for user in self:
-            if user == self.env.user or not self.env.user._discipline_decides_for(user):
-                raise AccessError(
-                    self.env._(
-                        "The customers of %(manager)s are not yours to give: the team's leader or a Sales "
-                        "administrator decides.",
-                        manager=user.name,
-                    )
-                )
-            for company, rows in Batch._departing(user).grouped("company_id").items():
-                batches |= Batch._propose(company, "departure", rows.partner_id)
-        if not batches:
-            raise UserError(
-                self.env._(
-                    "Nothing to propose: %(names)s answer for no customer, or all of them are in open redistributions.",
-                    names=", ".join(self.mapped("name")),
-                )
-            )
-        action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_redistribution_action")
-        if len(batches) == 1:
-            return {**action, "views": [(False, "form")], "res_id": batches.id}
-        return {**action, "domain": [("id", "in", batches.ids)]}

@@ -165,3 +165,16 @@ class TestException(VerdictCommon):
         row.sudo().write({"ended_on": date(2025, 3, 10)})
         verdict = self.Compliance.search([("period_id", "=", period.id), ("customer_ref", "=", self.customer.id)])
         self.assertEqual(recompute(verdict.evidence, period.snapshot).verdicts[self.anna.id].attained, 1)
+
+    def test_a_customer_who_asks_not_to_be_called_is_put_before_the_supervisor_once(self):
+        outcome = self.env.ref("sales_discipline.discipline_outcome_do_not_call")
+        Exceptions = self.env["discipline.exception"]
+        for _again in range(2):
+            self._log(self.customer, self.anna, NOW, outcome_id=outcome.id)
+        request = Exceptions.search([("partner_id", "=", self.customer.id)])
+        self.assertEqual((request.kind, request.state), ("written", "requested"))
+        self.assertEqual((request.requested_by_id, request.user_id), (self.anna, self.anna))
+        with self.assertRaises(AccessError):
+            request.with_user(self.anna).action_approve()
+        request.with_user(self.supervisor).action_approve()
+        self.assertFalse(self._letter(date(2025, 3, 10)) == "channel")

@@ -184,6 +184,25 @@ class TestPeriod(VerdictCommon):
             }
         )
 
+    def test_a_verdict_shows_what_it_rests_on_before_and_after_closing(self):
+        customer = self._customer("Company", self.anna, self.class_a)
+        self._contacts(customer, self.anna, 4, 12)
+        self._contact(customer, self.anna, date(2025, 3, 12), counted=False, rejected_reason="gap")
+        verdict = self._judged(customer)[self.anna].with_user(self.anna)
+        running = str(verdict.evidence_html)
+        for words in ("03/07/2025 ✓, 03/14/2025 ✓, 03/21/2025 –, 03/31/2025 –", "Too soon after the last contact"):
+            self.assertIn(words, running)
+        self.assertEqual(running.count("Counted"), 2)
+        with freeze_time(CLOSING):
+            self._period()._close()
+        final = self.Compliance.search([("customer_ref", "=", customer.id)])
+        self.assertTrue(final.closed)
+        self.assertEqual(str(final.with_user(self.anna).evidence_html), running)
+        # whatever becomes of the contacts, the evidence stays
+        self.env.cr.execute("UPDATE discipline_contact SET counted = FALSE WHERE partner_id = %s", [customer.id])
+        self.env.invalidate_all()
+        self.assertEqual(str(final.with_user(self.anna).evidence_html), running)
+
     def test_a_final_verdict_never_changes_whatever_happens_later(self):
         customers = [self._customer(f"Company {number}", self.anna, self.class_a) for number in range(4)]
         contacts = [self._contact(customer, self.anna, date(2025, 3, 4)) for customer in customers]

@@ -69,3 +69,10 @@ class TestPolicy(VerdictCommon):
         for user in (self.anna, self.supervisor):
             with self.assertRaises(AccessError):
                 self.policy.with_user(user).write({"appeal_days": 1})
+
+    def test_a_copy_is_the_next_version_with_the_same_rules(self):
+        policy = self.env["discipline.policy"]._policy_on(self.company, date(2025, 3, 10))
+        with freeze_time("2025-03-10 09:00:00"):
+            later = policy.copy()
+            self.assertEqual((later.valid_from, later.preset), (date(2025, 4, 1), policy.preset))
+            self.assertEqual(later.copy().valid_from, date(2025, 5, 1))

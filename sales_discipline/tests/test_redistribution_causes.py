@@ -76,34 +76,6 @@ class TestRedistributionCauses(RedistributionCommon):
         batch = self.Batch._propose_overload(period)
         self.assertEqual(batch.line_ids.partner_id, self.neglected[:1])
 
-    def test_a_manager_who_leaves_hands_his_customers_over_before_his_plans_are_lost(self):
-        self.env["mail.activity"].create(
-            {
-                "res_model_id": self.env["ir.model"]._get_id("res.partner"),
-                "res_id": self.neglected[0].id,
-                "activity_type_id": self.env.ref("mail.mail_activity_data_call").id,
-                "user_id": self.anna.id,
-                "date_deadline": TODAY,
-            }
-        )
-        with self.assertRaises(AccessError):
-            self.anna.with_user(self.boris).action_discipline_departure()
-        action = self.anna.with_user(self.supervisor).action_discipline_departure()
-        batch = self.Batch.browse(action["res_id"])
-        self.assertEqual((batch.cause, batch.line_ids.partner_id), ("departure", self.neglected))
-        # Dmitri of another team has the fewest: a Sales administrator decides
-        self._moved(batch, self.administrator)
-        self.assertNotIn(self.anna, self.neglected.user_id)
-        call = self.env["mail.activity"].search(
-            [
-                ("res_id", "=", self.neglected[0].id),
-                ("activity_type_id", "=", self.env.ref("mail.mail_activity_data_call").id),
-            ]
-        )
-        self.assertEqual(call.user_id, self.neglected[0].user_id)
-        with self.assertRaises(UserError):
-            self.anna.with_user(self.supervisor).action_discipline_departure()
-
     def test_the_night_looks_at_each_closed_period_once(self):
         self._two_closed(state="unreachable")
         self.Batch._nightly(self.company)
