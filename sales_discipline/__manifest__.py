@@ -78,6 +78,7 @@
         "views/discipline_import_views.xml",
         "views/discipline_claim_views.xml",
         "views/discipline_departure_views.xml",
+        "views/discipline_percent_views.xml",
         "wizards/discipline_abc_hand_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",

@@ -1,1 +1,1 @@
-from . import crm_lead, funnel, import_files, refusal, workbook
+from . import crm_lead, funnel, import_files, percent, refusal, workbook

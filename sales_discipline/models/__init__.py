@@ -93,6 +93,7 @@ from . import (
     discipline_transfer_request,
     discipline_redistribution_balance,
     discipline_departure,
+    discipline_percent,
     res_partner_portfolio,
     res_partner_profile,
     mail_blacklist,

@@ -20,6 +20,7 @@ from . import (
     test_norm,
     test_period,
     test_planning,
+    test_percent,
     test_policy,
     test_policy_replay,
     test_portfolio,

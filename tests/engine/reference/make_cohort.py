@@ -73,4 +73,6 @@ def funnel(deals):
 
 
 if __name__ == "__main__":
-    (HERE.parents[2] / "sales_discipline/tests/data/funnel_cohort.json").write_text(json.dumps(funnel(50_000), indent=1) + "\n")
+    (HERE.parents[2] / "sales_discipline/tests/data/funnel_cohort.json").write_text(
+        json.dumps(funnel(50_000), indent=1) + "\n"
+    )
