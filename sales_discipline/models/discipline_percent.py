@@ -245,7 +245,7 @@ class DisciplinePercentStatement(models.Model):
         "Norms Attained, %", digits=(5, 1), readonly=True, aggregator=None, help="Of the month's closed period."
     )
     coefficient = fields.Float(digits=(6, 4), readonly=True, default=1, aggregator=None)
-    line_ids = fields.One2many("discipline.percent.line", "statement_id", "Purchases", readonly=True)
+    line_ids = fields.One2many("discipline.percent.line", "statement_id", "Purchases, One by One", readonly=True)
     purchases = fields.Monetary(readonly=True, help="Purchases and returns of the month that count for this manager.")
     corrections = fields.Monetary(readonly=True, help="Of months that were paid out before.")
     total = fields.Monetary("To Pay", readonly=True, tracking=True)

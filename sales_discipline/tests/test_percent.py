@@ -138,17 +138,10 @@ class TestPercent(PercentCommon):
             }
         )
         self.assertEqual([rule._coefficient(value) for value in (None, 0, 79.99, 80, 100)], [1, 0.5, 0.5, 1.2, 1.2])
-        period = (
-            self.env["discipline.period"].create(
-                {"company_id": self.company.id, "kind": "month", "date_start": FEBRUARY, "date_end": "2025-02-28"}
-            )
-            if not self.env["discipline.period"].search(
-                [("date_start", "=", FEBRUARY), ("kind", "=", "month"), ("company_id", "=", self.company.id)]
-            )
-            else self.env["discipline.period"].search(
-                [("date_start", "=", FEBRUARY), ("kind", "=", "month"), ("company_id", "=", self.company.id)], limit=1
-            )
-        )
+        Period = self.env["discipline.period"]
+        values = {"company_id": self.company.id, "kind": "month", "date_start": FEBRUARY}
+        period = Period.search([(name, "=", value) for name, value in values.items()], limit=1)
+        period = period or Period.create({**values, "date_end": "2025-02-28"})
         self.env["discipline.compliance"]._evaluate(period)
         self.env.flush_all()
         self.env.cr.execute(
@@ -320,7 +313,7 @@ class TestPercentToTheCent(PercentCommon):
                 self._rate(float(percent), user, abc_class, since)
                 rates.append((user and user.id, abc_class and abc_class.id, since, percent))
         owners, class_of, purchases = {}, {}, []
-        for index in range(150):
+        for index in range(60):
             customer = self._customer(f"Generated {index}", since=date(2024, 11, 1))
             class_of[customer.id] = rng.choice(classes).id
             customer.discipline_id.sudo().write({"abc_class_id": class_of[customer.id], "abc_since": "2024-11-01"})
