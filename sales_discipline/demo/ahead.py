@@ -1,6 +1,6 @@
 """What the pipeline of the files does not know: targets, and the forecasts of past weeks."""
 
-from odoo.tools import date_utils
+from odoo.tools import SQL, date_utils
 
 from .year import Year
 
@@ -36,5 +36,30 @@ class Ahead(Year):
         """Let Odoo learn its probabilities from the deals, as it does every day; freeze the weeks until now."""
         # by itself Odoo learns from deals created after its installation
         self.env["ir.config_parameter"].set_param("crm.pls_start_date", str(self.first))
-        self.env["crm.lead"]._cron_update_automated_probabilities()
+        self._learn_probabilities()
         self.env["discipline.forecast.snapshot"]._nightly(self.company)
+
+    def _learn_probabilities(self):
+        """Do what Odoo's scheduled action does, within this transaction: that one commits after each batch, and a
+        database that is being made with the demonstration would lose its way back."""
+        Lead = self.env["crm.lead"]
+        Lead._rebuild_pls_frequency_table()
+        leads = Lead.search(
+            [("stage_id", "!=", False), ("create_date", ">=", self.first), ("won_status", "=", "pending")]
+        )
+        learned, _counts = leads._pls_get_naive_bayes_probabilities(batch_mode=True)
+        Lead.flush_model()
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE crm_lead l
+                   SET automated_probability = t.learned,
+                       probability = CASE WHEN l.probability = l.automated_probability OR l.probability IS NULL
+                                          THEN t.learned ELSE l.probability END
+                  FROM unnest(%s::int[], %s::float8[]) AS t(id, learned) WHERE l.id = t.id
+                """,
+                list(learned),
+                list(learned.values()),
+            )
+        )
+        Lead.invalidate_model(["automated_probability", "probability"])
