@@ -75,6 +75,7 @@ from . import (
     discipline_import_purchases,
     discipline_nightly,
     discipline_task,
+    ir_actions,
     discipline_customer_silence,
     discipline_plan_day,
     base,
