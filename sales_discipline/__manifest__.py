@@ -92,6 +92,13 @@
     "assets": {
         "web.assets_backend": [
             "sales_discipline/static/src/**/*",
+            ("remove", "sales_discipline/static/src/states/**/*"),
+        ],
+        "web.assets_backend_lazy": [
+            "sales_discipline/static/src/states/**/*",
+        ],
+        "web.assets_tests": [
+            "sales_discipline/static/tests/tours/**/*",
         ],
     },
     "demo": ["demo/discipline_demo.xml"],

@@ -4,6 +4,7 @@ from . import (
     test_assignment,
     test_claim,
     test_contact,
+    test_contact_doors,
     test_contact_reports,
     test_customer_base,
     test_customer_card,
