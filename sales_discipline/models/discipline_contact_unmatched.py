@@ -36,7 +36,7 @@ class DisciplineContactUnmatched(models.Model):
     _order = "date desc, id desc"
     _rec_name = "phone"
 
-    phone = fields.Char("Number", readonly=True, required=True)
+    phone = fields.Char("Phone Number", readonly=True, required=True)
     phone_sanitized = fields.Char("Normalised Number", readonly=True, index="btree_not_null")
     user_id = fields.Many2one("res.users", "Made by", readonly=True, ondelete="set null")
     doer_ref = fields.Integer("Doer No.", readonly=True, required=True)

@@ -374,6 +374,34 @@ class TestContactLog(DisciplineCommon):
         self.assertEqual(len(contact.note), 100_000)
         self.assertTrue(contact.note.startswith("<b>Bold</b><script>"))
 
+    def test_a_note_with_markup_is_shown_as_text_wherever_it_is_read(self):
+        told = "<b>Bold</b><script>alert(1)</script> & =1+1"
+        self._activity(self.customer).action_feedback(feedback=told)
+        self.assertEqual(self._contacts().note, told)
+        self.assertNotIn("<script>", self.customer.message_ids[:1].body)
+        self.assertIn("alert(1)", self.env["discipline.my.day"]._talks(self.customer.ids)[self.customer.id])
+
+    def test_an_archived_customer_keeps_his_contacts_and_a_call_with_him_says_why_it_does_not_count(self):
+        self._log(self.customer, self.anna, datetime(2025, 3, 7, 9))
+        self.customer.active = False
+        self._log(self.customer, self.anna, NOW)
+        self.assertEqual(self._contacts().mapped("rejected_reason"), [False, "nobody"])
+
+    def test_what_a_person_said_stays_with_the_customer_he_then_worked_for(self):
+        person = self.env["res.partner"].create({"name": "Person", "parent_id": self.customer.id})
+        other = self._customer("Other", self.boris, self.class_a)
+        before = self._log(person, self.anna, datetime(2025, 3, 7, 9))
+        person.parent_id = other
+        after = self._log(person, self.boris, NOW)
+        self.assertEqual((before.partner_id, before.contact_id), (self.customer, person))
+        self.assertEqual((after.partner_id, after.contact_id, after.counted), (other, person, True))
+
+    def test_the_day_of_a_user_without_a_time_zone_is_the_companys(self):
+        self.company.resource_calendar_id.tz = "Asia/Vladivostok"
+        self.anna.tz = False
+        contact = self._log(self.customer, self.anna, datetime(2025, 3, 9, 14, 30))
+        self.assertEqual(contact.day, date(2025, 3, 10))
+
     def test_a_merge_takes_the_contacts_along(self):
         other = self._customer("Other", self.boris, self.class_a)
         self._log(other, self.boris, NOW)
