@@ -1,0 +1,92 @@
+"""Proposing receivers for many customers, and moving them, beside Odoo's own write of the salesperson."""
+
+import os
+
+#: so many are proposed and moved, where the base is as large
+PROPOSED = int(os.environ.get("PROPOSED", "100000"))
+#: so many are written one by one in plain Odoo
+SAMPLE = 300
+
+
+def run(bench):
+    """Propose and apply a batch of orphans, and what a supervisor selected; then do the same by hand."""
+    one = _plain_write(bench)
+    company = bench.company
+    Batch = bench.env["discipline.redistribution"]
+    with bench.timed("proposing receivers for the orphans") as orphans:
+        batch = Batch._propose_orphans(company)
+    count = len(batch.line_ids)
+    bench.say(f"{count:,} orphans, {len(batch.line_ids.filtered('user_to_id')):,} of them placed")
+    bench.within(f"proposing {count:,} orphans", orphans.seconds, 30)
+    applied, moved = _apply(bench, batch)
+    bench.faster(f"moving {moved:,} orphans", applied.seconds, one * moved, 15, _note())
+    customers = bench.env["discipline.customer"].search(
+        [("user_id", "!=", False), ("partner_id", "not in", batch.line_ids.partner_id.ids)], limit=PROPOSED
+    )
+    with bench.timed("proposing receivers for held customers") as held:
+        batch = Batch._propose(company, "selection", customers.partner_id, reason="Benchmark")
+    count = len(batch.line_ids)
+    bench.say(f"{count:,} customers, {len(batch.line_ids.filtered('user_to_id')):,} of them placed")
+    bench.within(f"proposing {count:,} held customers", held.seconds, 30)
+    applied, moved = _apply(bench, batch)
+    bench.faster(f"moving {moved:,} held customers", applied.seconds, one * moved, 15, _note())
+    bench.within("peak memory of the worker, proposing", max(orphans.memory, held.memory), 400, "MB")
+    bench.within("peak memory of the worker, moving", applied.memory, 400, "MB")
+
+
+def _note():
+    return f"one by one with mails, extrapolated from {SAMPLE}"
+
+
+def _apply(bench, batch):
+    """Approve and apply a batch as the program does, with history, people, plans and deals; check that they moved."""
+    lines = batch.line_ids.filtered(lambda line: line.state == "proposed")
+    lines.write({"state": "approved"})
+    bench.cr.commit()
+    with bench.timed(f"moving {len(lines):,} customers") as took:
+        batch._apply(lines)
+    bench.cr.execute(
+        """
+        SELECT count(*), count(*) FILTER (WHERE p.user_id = l.user_to_id AND c.user_id = l.user_to_id),
+               count(a.id), count(*) FILTER (WHERE x.id IS NOT NULL)
+          FROM discipline_redistribution_line l
+          JOIN res_partner p ON p.id = l.partner_id
+          JOIN discipline_customer c ON c.partner_id = p.id
+     LEFT JOIN discipline_assignment a ON a.customer_ref = p.id AND a.redistribution_line_id = l.id
+                                      AND a.manager_ref = l.user_to_id AND a.date_to IS NULL
+     LEFT JOIN LATERAL (SELECT e.id FROM res_partner e WHERE e.parent_id = p.id AND e.user_id = l.user_from_id
+                         UNION ALL
+                        SELECT m.id FROM mail_activity m WHERE m.res_model = 'res.partner' AND m.res_id = p.id
+                           AND m.active AND m.user_id = l.user_from_id LIMIT 1) x ON TRUE
+         WHERE l.redistribution_id = %s AND l.state = 'applied'
+        """,
+        [batch.id],
+    )
+    moved, held, history, left = bench.cr.fetchone()
+    assert moved == held == history, f"{moved} moved, {held} are held by their receivers, {history} have the history"
+    assert not left, f"{left} customers have people or plans that stayed behind"
+    return took, moved
+
+
+def _plain_write(bench):
+    """Return the seconds that plain Odoo needs for one customer; the mails are made, but not sent."""
+    with bench.plain() as env:
+        users = env["res.users"].with_context(no_reset_password=True).create(
+            [{"name": f"Seller {n}", "login": f"seller{n}@example.com", "email": f"seller{n}@example.com",
+              "group_ids": [(4, env.ref("sales_team.group_sale_salesman").id)]} for n in range(2)]
+        )  # fmt: skip
+        partners = env["res.partner"].create(
+            [{"name": f"Customer {n}", "is_company": True, "user_id": users[0].id} for n in range(SAMPLE + 20)]
+        )
+        env.flush_all()
+        for partner in partners[:20]:
+            partner.user_id = users[1]
+            env.flush_all()
+        before = env["mail.mail"].search_count([])
+        with bench.timed(f"plain Odoo: the salesperson of {SAMPLE} customers, one by one", commit=False) as took:
+            for partner in partners[20:]:
+                partner.write({"user_id": users[1].id})
+                env.flush_all()
+        mails = env["mail.mail"].search_count([]) - before
+        bench.say(f"{mails} mails made")
+    return took.seconds / SAMPLE

@@ -1,0 +1,80 @@
+"""The first page of every screen in the menu, as its action opens it: the server's time for the data."""
+
+import datetime
+import time
+
+from lxml import etree
+from odoo.tools.safe_eval import safe_eval
+
+PAGE = 80
+#: the client's own limit of counting
+COUNTED = 10_001
+
+
+def run(bench):
+    """Open what stands in the menu, in its first view, as a Sales administrator who sees everything."""
+    bench.env["discipline.nightly"]._step_verdicts(bench.company)
+    bench.cr.commit()
+    user = bench.env.ref("base.user_admin")
+    user.group_ids |= bench.env.ref("sales_team.group_sale_manager")
+    bench.env = bench.env(user=user.id, su=False)
+    root = bench.env.ref("sales_discipline.menu_discipline_root")
+    menus = bench.env["ir.ui.menu"].sudo().search([("id", "child_of", root.id), ("action", "!=", False)])
+    seconds = {}
+    for menu in menus:
+        if menu.action._name != "ir.actions.act_window":
+            continue
+        action = bench.env["ir.actions.act_window"]._for_xml_id(menu.action.get_external_id()[menu.action.id])
+        mode = action["view_mode"].split(",")[0]
+        try:
+            opening = _opening(bench.env, action, mode)
+            opening()
+            bench.env.flush_all()
+            with bench.timed(commit=False) as took:
+                opening()
+        except Exception as error:
+            bench.cr.rollback()
+            bench.say(f"{menu.complete_name}: {type(error).__name__}: {str(error)[:200]}")
+            continue
+        seconds[menu.complete_name] = took.seconds
+        bench.say(f"{took.seconds:6.2f} s {took.queries:4} queries  {menu.complete_name} ({mode})")
+        bench.cr.rollback()
+    for name, value in sorted(seconds.items(), key=lambda item: -item[1])[:12]:
+        bench.within(name, value, 1)
+
+
+def _opening(env, action, mode):
+    """Return a function that reads what the action's first view shows."""
+    names = {"uid": env.uid, "time": time, "datetime": datetime, "context_today": datetime.date.today,
+             "active_id": False, "active_ids": [], "allowed_company_ids": env.companies.ids}  # fmt: skip
+    context = safe_eval(action["context"] or "{}", names) if isinstance(action["context"], str) else action["context"]
+    domain = safe_eval(action["domain"] or "[]", names) if isinstance(action["domain"], str) else action["domain"]
+    model = env[action["res_model"]].with_context(context)
+    view = next((view_id for view_id, kind in action["views"] if kind == mode), False)
+    search = action["search_view_id"][0] if action["search_view_id"] else False
+    views = model.get_views([(view, mode), (search, "search")])["views"]
+    filters = etree.fromstring(views["search"]["arch"])
+    groups = []
+    for key, value in context.items():
+        if not key.startswith("search_default_") or not value:
+            continue
+        for node in filters.xpath(f"//filter[@name='{key[15:]}']"):
+            domain = list(domain or []) + list(safe_eval(node.get("domain") or "[]", names))
+            group = safe_eval(node.get("context") or "{}", names).get("group_by")
+            groups += [group] if group else []
+    arch = etree.fromstring(views[mode]["arch"])
+    if mode in ("pivot", "graph"):
+        rows = [node.get("name") + (f":{node.get('interval')}" if node.get("interval") else "")
+                for node in arch.xpath("//field[@type='row' or @type='col']")] or [
+                node.get("name") for node in arch.xpath("//field[not(@type='measure')]")][:2]  # fmt: skip
+        measures = [f"{node.get('name')}:sum" for node in arch.xpath("//field[@type='measure']")
+                    if model._fields[node.get("name")].aggregator]  # fmt: skip
+        return lambda: model.formatted_read_group(domain, groups or rows, ["__count", *measures])
+    if groups:
+        return lambda: model.web_read_group(domain, groups[:1], ["__count"], limit=PAGE)
+    fields = {node.get("name") for node in arch.xpath("//field[not(ancestor::field)]")} & set(model._fields)
+    specification = {
+        name: {"fields": {"display_name": {}}} if model._fields[name].type in ("many2one", "many2many") else {}
+        for name in fields
+    }
+    return lambda: model.web_search_read(domain, specification, limit=PAGE, count_limit=COUNTED)
