@@ -17,7 +17,7 @@ CAUSES = [
 #: states in which a customer's line is still undecided or not carried out
 OPEN_STATES = ("draft", "proposed", "approved")
 #: how many customers a message names before it says “and so many more”
-NAMED = 50
+NAMED = 10
 
 
 class DisciplineRedistribution(models.Model):

@@ -52,15 +52,15 @@ class DisciplineRedistributionLine(models.Model):
         :return: the lines that moved now
         """
         waiting = self.filtered(lambda line: line.state == "approved")
-        moved, done = self.browse(), 0
-        for _receiver, lines in sorted(waiting.grouped("user_to_id").items(), key=lambda item: item[0].id):
-            for start in range(0, len(lines), CHUNK):
-                chunk = lines[start : start + CHUNK]
-                moved |= chunk._apply_safely()
-                done += len(chunk)
-                if progress:
-                    progress(done, len(waiting))
-        return moved
+        # customers of one receiver stand together; what must be done for each receiver is done for many of them
+        waiting = waiting.sorted(lambda line: (line.user_to_id.id, line.id))
+        moved = []
+        for start in range(0, len(waiting), CHUNK):
+            chunk = waiting[start : start + CHUNK]
+            moved += chunk._apply_safely().ids
+            if progress:
+                progress(start + len(chunk), len(waiting))
+        return self.browse(moved)
 
     def _apply_safely(self):
         """Move a chunk; if that fails, look for the customer that spoils it and move the others."""
@@ -82,18 +82,17 @@ class DisciplineRedistributionLine(models.Model):
             return self.browse()
 
     def _apply_chunk(self):
-        """Move customers, employees, planned contacts, open deals and followers to one receiver."""
+        """Move customers, employees, planned contacts, open deals and followers to their receivers."""
         lines = self.try_lock_for_update().filtered(lambda line: line.state == "approved")
         lines -= lines._skip_changed()
         if not lines:
             return lines
-        receiver = lines.user_to_id
         customers = {line.partner_id.id: line for line in lines}
         undo = {line.id: {} for line in lines}
         family = self._family(list(customers))
-        lines._keep_employees(family, receiver, customers, undo)
+        lines._keep_employees(family, customers, undo)
         lines.partner_id._discipline_assign(
-            receiver,
+            {pid: line.user_to_id for pid, line in customers.items()},
             lines._assignment_origin(),
             reason=lines.redistribution_id[:1].display_name,
             lines={pid: line.id for pid, line in customers.items()},
@@ -102,7 +101,7 @@ class DisciplineRedistributionLine(models.Model):
         lines._move_activities(family, leads, customers, undo)
         if lines.redistribution_id.policy_id[:1].move_leads:
             lines._move_leads(family, leads, customers, undo)
-        lines._move_followers(family, leads)
+        lines._move_followers(family, leads, customers)
         lines._acquaint(family, customers, undo)
         lines._write_applied(undo)
         return lines
@@ -141,11 +140,13 @@ class DisciplineRedistributionLine(models.Model):
             )
         )
 
-    def _keep_employees(self, family, receiver, customers, undo):
+    def _keep_employees(self, family, customers, undo):
         """Remember employees that are the receiver's already: a revert must not take them along."""
-        own = self.env["res.partner"].search([("id", "in", list(family)), ("user_id", "=", receiver.id)])
-        for partner in own:
-            undo[customers[family[partner.id]].id].setdefault("kept", []).append(partner.id)
+        held = self.env["res.partner"].search([("id", "in", list(family)), ("user_id", "in", self.user_to_id.ids)])
+        for partner in held:
+            line = customers[family[partner.id]]
+            if partner.user_id == line.user_to_id:
+                undo[line.id].setdefault("kept", []).append(partner.id)
 
     def _open_leads(self, family):
         """Return the open leads and opportunities of the family, whoever's they are."""
@@ -178,10 +179,13 @@ class DisciplineRedistributionLine(models.Model):
             )
             .filtered(lambda row: row.user_id.id == losers[owner[row.res_model, row.res_id]])
         )
+        coming = {}
         for activity in activities:
             line = customers[owner[activity.res_model, activity.res_id]]
             undo[line.id].setdefault("activities", []).append(activity.id)
-        activities.with_context(mail_activity_quick_update=True).write({"user_id": self.user_to_id.id})
+            coming.setdefault(line.user_to_id.id, []).append(activity.id)
+        for receiver, ids in coming.items():
+            activities.browse(ids).with_context(mail_activity_quick_update=True).write({"user_id": receiver})
 
     def _move_leads(self, family, leads, customers, undo):
         """Give the loser's open deals with these customers to the receiver; an orphan's ownerless ones too."""
@@ -191,17 +195,36 @@ class DisciplineRedistributionLine(models.Model):
                 or (not customers[family[lead.partner_id.id]].user_from_id and not lead.user_id.active)
             )
         )
+        coming = {}
         for lead in moving:
             line = customers[family[lead.partner_id.id]]
             undo[line.id].setdefault("leads", []).append([lead.id, lead.user_id.id, lead.team_id.id])
-        moving.with_context(mail_auto_subscribe_no_notify=True).write({"user_id": self.user_to_id.id})
+            coming.setdefault(line.user_to_id.id, []).append(lead.id)
+        for receiver, ids in coming.items():
+            leads.browse(ids).with_context(mail_auto_subscribe_no_notify=True).write({"user_id": receiver})
 
-    def _move_followers(self, family, leads):
-        """The loser no longer follows what is no longer his; Odoo lets the receiver follow by itself."""
-        losers = self.user_from_id.partner_id
-        if losers:
-            self.env["res.partner"].browse(family).message_unsubscribe(losers.ids)
-            leads.filtered(lambda lead: lead.user_id == self.user_to_id).message_unsubscribe(losers.ids)
+    def _move_followers(self, family, leads, customers):
+        """The receiver follows his customer from now on, and the loser no longer what is not his any more."""
+        for receiver, lines in self.grouped("user_to_id").items():
+            lines.partner_id.message_subscribe(receiver.partner_id.ids)
+        losers = {pid: line.user_from_id.partner_id.id for pid, line in customers.items() if line.user_from_id}
+        if not losers:
+            return
+        moved = {lead.id for lead in leads if lead.user_id == customers[family[lead.partner_id.id]].user_to_id}
+        left = {("res.partner", pid): losers.get(customer) for pid, customer in family.items()}
+        left.update({("crm.lead", lead.id): losers.get(family[lead.partner_id.id]) for lead in leads})
+        self.env["mail.followers"].sudo().search(
+            [
+                ("partner_id", "in", list(set(losers.values()))),
+                "|",
+                "&",
+                ("res_model", "=", "res.partner"),
+                ("res_id", "in", list(family)),
+                "&",
+                ("res_model", "=", "crm.lead"),
+                ("res_id", "in", list(moved)),
+            ]
+        ).filtered(lambda row: row.partner_id.id == left[row.res_model, row.res_id]).unlink()
 
     # ------------------------------------------------------------------
     # "Get acquainted": the story of the customer
@@ -215,30 +238,32 @@ class DisciplineRedistributionLine(models.Model):
         company = self.company_id[:1]
         Calendar = self.env["discipline.calendar"]
         deadline = Calendar._add_working_days(company, Calendar._today(company), self._acquaint_days())
-        lang = self.user_to_id.lang or self.env.lang
-        stories = self.with_context(lang=lang)._stories(family)
         model = self.env["ir.model"]._get_id("res.partner")
-        activities = (
-            self.env["mail.activity"]
-            .with_context(mail_activity_quick_update=True, lang=lang)
-            .create(
-                [
-                    {
-                        "activity_type_id": activity_type.id,
-                        "summary": self.with_context(lang=lang)._acquaint_summary(activity_type),
-                        "note": stories.get(line.customer_ref),
-                        "date_deadline": deadline,
-                        "user_id": self.user_to_id.id,
-                        "res_model_id": model,
-                        "res_id": line.partner_id.id,
-                        "automated": True,
-                    }
-                    for line in customers.values()
-                ]
+        for lang, lines in self.grouped(lambda line: line.user_to_id.lang or self.env.lang).items():
+            lines = lines.with_context(lang=lang)
+            stories = lines._stories(family)
+            summary = lines._acquaint_summary(activity_type)
+            activities = (
+                self.env["mail.activity"]
+                .with_context(mail_activity_quick_update=True, lang=lang)
+                .create(
+                    [
+                        {
+                            "activity_type_id": activity_type.id,
+                            "summary": summary,
+                            "note": stories.get(line.customer_ref),
+                            "date_deadline": deadline,
+                            "user_id": line.user_to_id.id,
+                            "res_model_id": model,
+                            "res_id": line.partner_id.id,
+                            "automated": True,
+                        }
+                        for line in lines
+                    ]
+                )
             )
-        )
-        for line, activity in zip(customers.values(), activities, strict=True):
-            undo[line.id]["acquaint"] = activity.id
+            for line, activity in zip(lines, activities, strict=True):
+                undo[line.id]["acquaint"] = activity.id
 
     def _acquaint_days(self):
         """Return within how many working days the receiver gets acquainted (a hook)."""

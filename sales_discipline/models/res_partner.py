@@ -213,26 +213,73 @@ class ResPartner(models.Model):
         The caller has decided; rights are checked where the decision is made. The history, the employees, the base
         row and the running verdicts follow.
 
-        :param user: res.users, the new manager; empty makes them orphans
+        :param user: res.users, the new manager, empty makes them orphans; or {customer id: res.users}, each to his
+            own: what follows is then done once for all of them, the notes in their chatter included
         :param str origin: key of ``discipline.assignment`` origins
         :param str reason: text for the history
         :param dict lines: {customer id: id of the redistribution line that moves it}
-        :raise UserError: if the new manager's account is archived
+        :raise UserError: if a new manager's account is archived
         """
-        if user and not user.active:
+        receivers = user if isinstance(user, dict) else dict.fromkeys(self.ids, user)
+        for archived in self.env["res.users"].union(*receivers.values()).filtered(lambda row: not row.active):
             raise UserError(
-                self.env._("%(manager)s is archived and cannot become responsible for customers.", manager=user.name)
+                self.env._(
+                    "%(manager)s is archived and cannot become responsible for customers.", manager=archived.name
+                )
             )
-        return (
-            self.sudo()
-            .with_context(
-                discipline_origin=origin,
-                discipline_reason=reason,
-                discipline_lines=lines or {},
-                mail_auto_subscribe_no_notify=True,
-            )
-            .write({"user_id": user.id})
+        partners = self.sudo().with_context(
+            discipline_origin=origin,
+            discipline_reason=reason,
+            discipline_lines=lines or {},
+            mail_auto_subscribe_no_notify=True,
         )
+        if receivers is not user:
+            return partners.write({"user_id": user.id})
+        partners = partners.with_context(tracking_disable=True)
+        before = {partner.id: partner.user_id for partner in partners}
+        for receiver, group in partners.grouped(lambda partner: receivers[partner.id]).items():
+            group.with_context(discipline_skip=True).write({"user_id": receiver.id})
+        partners._discipline_after_write({pid: held.id for pid, held in before.items()}, {"user_id"})
+        self.sudo()._discipline_note_manager(before, receivers)
+        return True
+
+    def _discipline_note_manager(self, before, after):
+        """Note changed managers in the customers' chatter as Odoo does, all at once and telling nobody.
+
+        :param dict before: {customer id: res.users}
+        :param dict after: {customer id: res.users}
+        """
+        field = self.env["ir.model.fields"]._get("res.partner", "user_id")
+        author = self.env.user.partner_id
+        note = self.env["ir.model.data"]._xmlid_to_res_id("mail.mt_note")
+        values = [
+            {
+                "model": "res.partner",
+                "res_id": partner.id,
+                "record_name": partner.name,
+                "message_type": "notification",
+                "subtype_id": note,
+                "is_internal": True,
+                "body": "",
+                "author_id": author.id,
+                "email_from": author.email_formatted or False,
+                "reply_to": author.email_formatted or False,
+                "tracking_value_ids": [
+                    fields.Command.create(
+                        {
+                            "field_id": field.id,
+                            "old_value_integer": before[partner.id].id,
+                            "old_value_char": before[partner.id].name or "",
+                            "new_value_integer": after[partner.id].id,
+                            "new_value_char": after[partner.id].name,
+                        }
+                    )
+                ],
+            }
+            for partner in self
+            if before[partner.id] != after[partner.id]
+        ]
+        self.env["mail.message"].with_context(mail_create_nolog=True).create(values)
 
     def _compute_discipline_contact_count(self):
         customers = {partner.id: partner._discipline_customer().id for partner in self}
