@@ -31,6 +31,7 @@
         "views/discipline_assignment_views.xml",
         "views/discipline_compliance_views.xml",
         "views/discipline_my_day_views.xml",
+        "views/discipline_cockpit_views.xml",
         "views/discipline_contact_views.xml",
         "views/discipline_contact_unmatched_views.xml",
         "wizards/discipline_contact_assign_views.xml",

@@ -22,7 +22,8 @@ class DisciplineMyDay(models.AbstractModel):
 
         :return: dict with ``today``, ``rows`` (contacts to make, in order of what is at stake), ``total`` (how many
             there are), ``progress`` ({done, planned} contacts of the day), ``norms`` (per class: customers, goal,
-            attained), ``risk`` (customers about to be lost), ``options`` (channels, outcomes)
+            attained), ``risk`` (customers about to be lost), ``options`` (channels, outcomes),
+            ``leads_others`` (a supervisor without customers of his own: the cockpit is his first screen)
         """
         company = self.env.company
         Calendar = self.env["discipline.calendar"]
@@ -31,14 +32,16 @@ class DisciplineMyDay(models.AbstractModel):
         done = self._done_today(today)
         shown = rows[:SHOWN]
         self._dress(shown, today)
+        norms = self._norms()
         return {
             "today": format_date(self.env, today, date_format="EEEE, d MMMM"),
             "rows": shown,
             "total": len(rows),
             "progress": {"done": done, "planned": done + len(rows)},
-            "norms": self._norms(),
+            "norms": norms,
             "risk": self._risk(today),
             "options": self._options(),
+            "leads_others": not norms and not rows and self.env.user._discipline_is_supervisor(),
         }
 
     def _rows(self, today):
@@ -189,46 +192,60 @@ class DisciplineMyDay(models.AbstractModel):
         ]
 
     def _risk(self, today):
-        """Return the customers that the running period will cost if nothing happens, with what keeps them.
+        """Return the customers that the running period will cost if nothing happens, with what keeps them."""
+        return self._risk_of([("user_id", "=", self.env.uid)], today, SHOWN)
 
-        The same list for the manager and his supervisor: a goal not attained and few working days left.
+    @api.model
+    def _risk_of(self, domain, today, limit):
+        """Return the customers about to be lost: a goal not attained and few working days left.
+
+        The same list for the manager and his supervisor.
+
+        :param domain: whose verdicts are looked at
+        :param int limit: how many per period
         """
-        Calendar = self.env["discipline.calendar"]
         company = self.env.company
         periods = self.env["discipline.period"].search(
-            [("company_id", "=", company.id), ("date_start", "<=", today), ("date_end", ">=", today)]
+            [("company_id", "=", company.id), ("date_start", "<=", today), ("date_end", ">=", today)], order="date_end"
         )
         found = []
         for period in periods:
-            left = len([day for day in Calendar._working_days(company, today, period.date_end) if day >= today])
+            left = len(self.env["discipline.calendar"]._working_days(company, today, period.date_end))
             if left > RISK_DAYS:
                 continue
             rows = self.env["discipline.compliance"].search(
                 [
                     ("period_id", "=", period.id),
-                    ("user_id", "=", self.env.uid),
                     ("state", "in", ("behind", "on_track")),
-                    ("partner_id.user_id", "=", self.env.uid),
+                    ("partner_id.user_id", "!=", False),
+                    *domain,
                 ],
                 order="abc_class_id, due_next, id",
-                limit=SHOWN,
+                limit=limit,
             )
-            found += [
-                {
-                    "partner_id": row.partner_id.id,
-                    "name": row.partner_id.name,
-                    "class_name": row.abc_class_id.name or "",
-                    "left": left,
-                    "needed": row.goal - row.attained,
-                    "keeps": self.env._(
-                        "%(needed)s more counted contact(s) by %(day)s",
-                        needed=row.goal - row.attained,
-                        day=format_date(self.env, period.date_end),
-                    ),
-                }
-                for row in rows
-            ]
+            # whoever has moved on to another manager is that one's to keep
+            rows = rows.filtered(lambda row: row.partner_id.user_id == row.user_id)
+            found += [self._risk_values(row, period, left) for row in rows]
         return found
+
+    @api.model
+    def _risk_values(self, row, period, left):
+        needed = row.goal - row.attained
+        days = self.env._("1 working day left") if left == 1 else self.env._("%(days)s working days left", days=left)
+        return {
+            "partner_id": row.partner_id.id,
+            "name": row.partner_id.name,
+            "class_name": row.abc_class_id.name or "",
+            "manager": row.user_id.name or "",
+            "left": left,
+            "needed": needed,
+            "keeps": self.env._(
+                "%(left)s: %(needed)s more counted contact(s) by %(day)s",
+                left=days,
+                needed=needed,
+                day=format_date(self.env, period.date_end),
+            ),
+        }
 
     def _options(self):
         return {
@@ -261,7 +278,8 @@ class DisciplineMyDay(models.AbstractModel):
         """Log a contact from the list, as the dialog does.
 
         :param int partner_id: id of the customer
-        :param dict values: ``channel_id``, ``outcome_id``, ``note``, ``next_date`` (ISO date or empty)
+        :param dict values: ``channel_id``, ``outcome_id``, ``note``, ``next_date`` (ISO date or empty),
+            ``no_next_reason`` (why there is no next date)
         :return: {``message``, ``counted``}
         """
         dialog = self.env["discipline.contact.log"].create(
@@ -281,39 +299,42 @@ class DisciplineMyDay(models.AbstractModel):
     def postpone(self, partner_id, days=1):
         """Move the planned contact with a customer by working days from today; plan one where there is none.
 
+        The rules of the plan hold: not on a holiday, not in an absence, not on a day that is full; then it is the
+        first day after it that is none of these.
+
         :param int partner_id: id of the customer
         :param int days: working days from today
         :return: the new day, in the reader's format
         """
         customer = self.env["res.partner"].browse(partner_id)._discipline_customer()
-        row = customer.discipline_id
-        if row.user_id != self.env.user and not self.env.user._discipline_is_supervisor():
-            raise AccessError(self.env._("%(customer)s is not your customer.", customer=customer.display_name))
         if not 1 <= days <= 60:
             raise UserError(self.env._("A contact is postponed by 1 to 60 working days."))
-        company = row.company_id or self.env.company
-        Calendar = self.env["discipline.calendar"]
-        day = Calendar._add_working_days(company, Calendar._today(company), days)
         activity = self._open_activity(customer)
+        owner = customer.sudo().discipline_id.user_id
+        stands_in = activity.sudo().discipline_absence_id
+        if owner != self.env.user and not stands_in and not self.env.user._discipline_decides_for(owner):
+            raise AccessError(self.env._("%(customer)s is not your customer.", customer=customer.display_name))
+        doer = self.env.user if stands_in or not owner else owner
+        day = self.env["discipline.planning"]._next_free_day(customer, doer, days)
         if activity:
             activity.date_deadline = day
         else:
             customer.activity_schedule(
                 activity_type_id=self.env["discipline.planning"]._contact_type().id,
                 date_deadline=day,
-                user_id=self.env.uid,
+                user_id=doer.id,
                 automated=False,
             )
         return format_date(self.env, day)
 
     def _open_activity(self, customer):
-        """Return the earliest open contact activity of the person on a customer or his people."""
+        """Return the earliest open contact activity of the customer's manager or the person, with any of his people."""
         people = self.env["res.partner"].search([("commercial_partner_id", "=", customer.id)])
         return self.env["mail.activity"].search(
             [
                 ("res_model", "=", "res.partner"),
                 ("res_id", "in", people.ids),
-                ("user_id", "=", self.env.uid),
+                ("user_id", "in", (customer.sudo().discipline_id.user_id | self.env.user).ids),
                 ("activity_type_id.discipline_channel_id", "!=", False),
             ],
             order="date_deadline, id",

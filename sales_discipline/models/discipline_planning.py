@@ -90,6 +90,23 @@ class DisciplinePlanning(models.AbstractModel):
         return absence.substitute_id or user, absence
 
     @api.model
+    def _next_free_day(self, customer, doer, count):
+        """Return the first day from the ``count``-th working day after today on which ``doer`` is there and has room.
+
+        :param customer: res.partner, whose own plan takes no room
+        :param doer: res.users
+        """
+        row = customer.sudo().discipline_id
+        company = row.company_id or self.env.company
+        board = self.sudo()._board(company)
+        self.env["discipline.customer"].flush_model()
+        board.open(self._loads(board, [doer.id], without=row.id), doer.sudo())
+        later = [day for day in board.days if day > board.today][count - 1 :]
+        blocked = board.blocked.get(customer.id, ())
+        desk = board.desk(doer.id)
+        return next((day for day in later if desk.take([day], day, blocked)), later[0])
+
+    @api.model
     def _contact_type(self):
         """Return the activity type by which contacts are planned: that of the first channel that keeps the norm."""
         channels = self.env["discipline.channel"].search([("activity_type_ids", "!=", False)])

@@ -58,6 +58,16 @@ class TestMyDay(DisciplineCommon):
         self.assertEqual(self.late_a.discipline_id.next_contact_date, date(2025, 3, 20))
         service.postpone(self.late_a.id, 3)
         self.assertEqual(self.late_a.discipline_id.next_contact_date, date(2025, 3, 24))
+        # the 20th is full, on the 21st she is away: the first day with room is Monday
+        self.anna.discipline_capacity_per_day = 1
+        self.slow.activity_schedule(
+            "mail.mail_activity_data_call", date_deadline=date(2025, 3, 20), user_id=self.anna.id
+        )
+        self.env["discipline.absence"].create(
+            {"user_id": self.anna.id, "date_from": "2025-03-21", "date_to": "2025-03-21"}
+        ).sudo().write({"approved": True})
+        service.postpone(self.late_a.id)
+        self.assertEqual(self.late_a.discipline_id.next_contact_date, date(2025, 3, 24))
         self.assertEqual(len(self.late_a.activity_ids), 1)
         with self.assertRaisesRegex(AccessError, "not your customer"):
             service.postpone(self.foreign.id)
@@ -93,6 +103,11 @@ class TestMyDay(DisciplineCommon):
         self.env["discipline.compliance"]._evaluate_customers([customer.id for customer in more])
         queries()  # both are measured with caches that are warm
         self.assertLessEqual(queries(), few)
+
+    def test_whoever_leads_and_has_no_customers_starts_with_the_cockpit(self):
+        self.assertTrue(self._day(self.supervisor)["leads_others"])
+        self.assertFalse(self._day()["leads_others"])
+        self.assertFalse(self._day(self.clara)["leads_others"])
 
     def test_the_next_contact_is_proposed_on_the_least_loaded_day_of_the_next_window(self):
         planning = self.env["discipline.planning"]

@@ -4,6 +4,7 @@ import { useService } from "@web/core/utils/hooks";
 import { useSetupAction } from "@web/search/action_hook";
 import { Layout } from "@web/search/layout";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import { CockpitPanel } from "../cockpit/cockpit";
 import { OverdueDeals } from "./overdue_deals";
 
 import { Component, onWillStart, useEffect, useRef, useState } from "@odoo/owl";
@@ -11,7 +12,7 @@ import { Component, onWillStart, useEffect, useRef, useState } from "@odoo/owl";
 /** What a manager has to do now: one line per customer, worked through with the keyboard alone if he likes. */
 export class MyDay extends Component {
     static template = "sales_discipline.MyDay";
-    static components = { Layout, OverdueDeals };
+    static components = { CockpitPanel, Layout, OverdueDeals };
     static props = { ...standardActionServiceProps };
 
     setup() {
@@ -22,7 +23,7 @@ export class MyDay extends Component {
         this.root = useRef("root");
         this.note = useRef("note");
         this.state = useState({ active: 0, open: null, form: {}, busy: false });
-        this.data = useState({ rows: [], norms: [], risk: [], progress: {}, options: {}, deals: { rows: [] } });
+        this.data = useState({ rows: [], norms: [], risk: [], progress: {}, options: {}, deals: { rows: [] }, cards: null });
         useSetupAction({});
         onWillStart(() => this.load());
         useEffect(
@@ -91,7 +92,7 @@ export class MyDay extends Component {
     async openForm(row) {
         this.state.active = this.data.rows.indexOf(row);
         const defaults = await this.orm.call("discipline.my.day", "get_log_defaults", [row.partner_id]);
-        this.state.form = { note: "", ...defaults };
+        this.state.form = { note: "", no_next_reason: "", ...defaults };
         this.state.open = row.partner_id;
     }
 
@@ -123,6 +124,7 @@ export class MyDay extends Component {
                     outcome_id: Number(form.outcome_id),
                     note: form.note,
                     next_date: form.next_date,
+                    no_next_reason: form.next_date ? "" : form.no_next_reason,
                 },
             ]);
             this.notification.add(told.message, { type: told.counted ? "success" : "warning" });
@@ -151,6 +153,11 @@ export class MyDay extends Component {
     async startSale(id) {
         const action = await this.orm.call("discipline.my.day", "action_sale", [id]);
         return this.action.doAction(action, { onClose: () => this.load() });
+    }
+
+    /** The same plan in Odoo's own calendar, list and activity views. */
+    openPlan() {
+        return this.action.doAction("sales_discipline.discipline_plan_action");
     }
 
     openNorm(norm) {
