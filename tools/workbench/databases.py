@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from . import distribution, postgres
-from .layout import DATA, HOME, LOCK, ROOT, VENV, addons, fingerprint
+from .layout import DATA, HOME, LOCK, ROOT, VENV, addons, core, fingerprint
 from .steps import need_space, run, step
 
 
@@ -59,21 +59,20 @@ def odoo(env, config, database, *arguments, doing, stdin=None):
     )
 
 
-def outside_modules():
-    """Return Odoo's modules that our addons are built upon."""
-    own = addons()
-    manifests = [ast.literal_eval((ROOT / name / "__manifest__.py").read_text()) for name in own]
-    return ",".join(sorted({needed for manifest in manifests for needed in manifest["depends"]} - set(own)))
+def outside_modules(names):
+    """Return Odoo's modules that these addons of ours are built upon."""
+    manifests = [ast.literal_eval((ROOT / name / "__manifest__.py").read_text()) for name in names]
+    return ",".join(sorted({needed for manifest in manifests for needed in manifest["depends"]} - set(addons())))
 
 
 def base_template(env, modules=None, prefix="tpl", assets=True):
     """Return the database that has Odoo's modules and Russian, without demonstration data.
 
-    :param str modules: by default those that our addons are built upon
+    :param str modules: by default those that the addons of every database are built upon
     :param str prefix: of its name; attachments of the two clusters lie in one folder, so their names must differ
     :param bool assets: whether to make the bundles of scripts and styles, too
     """
-    modules = modules or outside_modules()
+    modules = modules or outside_modules(core())
     version = postgres.query(env, "show server_version_num")
     # what only tests import changes nothing in a database
     packages = "".join(line for line in LOCK.read_text().splitlines(keepends=True) if "# tests only" not in line)
@@ -93,19 +92,23 @@ def base_template(env, modules=None, prefix="tpl", assets=True):
     return name
 
 
-def addon_template(env):
-    """Return the database that has the addons as they are now; older ones are dropped."""
-    base = base_template(env)
-    name = f"{base}_{_hash(''.join(fingerprint(ROOT / addon) for addon in addons()))}"
+def addon_template(env, names=None):
+    """Return the database that has these addons as they are now; older ones are dropped.
+
+    :param names: by default those that every database has
+    """
+    names = names or core()
+    base = base_template(env, outside_modules(names))
+    name = f"{base}_{_hash(''.join(fingerprint(ROOT / addon) for addon in names))}"
     with alone("template-addons"):
         if not postgres.exists(env, name):
             need_space(200)
             for old in postgres.query(env, "select datname from pg_database").splitlines():
                 if old.startswith(f"{base}_"):
                     postgres.drop(env, old)
-            with step(f"Template database: {', '.join(addons())}"):
+            with step(f"Template database: {', '.join(names)}"):
                 _build(env, name, lambda fresh: (copy(env, base, fresh), odoo(
-                    env, configuration(), fresh, "server", "-i", ",".join(addons()), "--skip-auto-install",
+                    env, configuration(), fresh, "server", "-i", ",".join(names), "--skip-auto-install",
                     "--without-demo", "--stop-after-init", doing="install the addons",
                 )))  # fmt: skip
     return name

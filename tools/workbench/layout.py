@@ -1,5 +1,6 @@
 """Where things are: one git-ignored folder of the clone holds all that is installed or created."""
 
+import ast
 import hashlib
 import os
 import tempfile
@@ -32,6 +33,18 @@ LOGINS = (
 def addons():
     """Return the project's addons: every top-level folder with a manifest, in alphabetical order."""
     return sorted(path.parent.name for path in ROOT.glob("*/__manifest__.py"))
+
+
+def bridges():
+    """Return the addons that install themselves beside an application of Odoo's: most databases do without them."""
+    return [
+        name for name in addons() if ast.literal_eval((ROOT / name / "__manifest__.py").read_text()).get("auto_install")
+    ]
+
+
+def core():
+    """Return the addons that every database has."""
+    return [name for name in addons() if name not in bridges()]
 
 
 def fingerprint(*paths):

@@ -61,7 +61,7 @@ def _test_lint():
     """Odoo's own test_lint, limited to our addons; its pylint is not the linters' pylint."""
     checkers = packages.install_odoo_lint()
     env = postgres.start("test")
-    template = databases.addon_template(env)
+    template = databases.addon_template(env, addons())
     odoo_folder = distribution.install()
     env.update(LINT_MODULES=",".join(addons()), PYTHONPATH=os.pathsep.join((str(ROOT / "tools"), str(checkers))))
     env["PATH"] = os.pathsep.join((str(checkers.parents[2] / "bin"), env["PATH"]))

@@ -8,7 +8,7 @@ import subprocess
 
 from . import databases, postgres
 from .errors import Trouble
-from .layout import LOGS, ROOT, VENV, addons
+from .layout import LOGS, ROOT, VENV, addons, bridges, core
 from .steps import plan, run, say, step
 
 # tests that need neither Odoo nor a database
@@ -51,14 +51,28 @@ def test(set_up):
         raise Trouble(f"There is no {missing[0]}: name files or folders of tests, as in make test ARGS=tests/engine")
     plan(6)
     set_up()
-    command = [VENV / "bin/python", "-m", "pytest", *(paths or every_path()), *options]
+    every = paths or every_path()
     if paths and all(path.startswith(PLAIN) for path in paths):
+        command = [VENV / "bin/python", "-m", "pytest", *every, *options]
         return databases.interactive(dict(os.environ), [*command, "-p", "no:odoo"])
     browser()
     env = postgres.start("test")
-    template = databases.addon_template(env)
+    # a bridge is tested where the application that it bridges is, all others where they would be alone
+    apart = [path for path in every if path.split("/")[0] in bridges()]
+    codes = [
+        _pytest(env, group, options, databases.addon_template(env, names))
+        for group, names in (([path for path in every if path not in apart], core()), (apart, addons()))
+        if group
+    ]
+    return next((code for code in codes if code), 0)
+
+
+def _pytest(env, paths, options, template):
+    """Run the tests of these paths on a copy of a database; return pytest's exit code."""
+    env = dict(env)
+    command = [VENV / "bin/python", "-m", "pytest", *paths, *options]
     with databases.scratch(env, template, "test") as database, databases.scratch_configuration() as config:
-        if not paths or any(path.startswith("tests") for path in paths):
+        if any(path.startswith("tests") for path in paths):
             # the whole-system tests begin with an Odoo that has never seen the addon, nor more than it needs
             env.update(WORKBENCH_BASE=databases.base_template(env, "crm"))
         env.update(
@@ -90,9 +104,9 @@ def test_odoo(set_up):
     env = postgres.start("test")
     LOGS.mkdir(parents=True, exist_ok=True)
     path = LOGS / "test-odoo.log"
-    names = ",".join(addons())
+    names = ",".join(core())
     options = ["-i", names, "--skip-auto-install", "--without-demo", "--stop-after-init", "--test-enable"]
-    options += ["--test-tags", ",".join(f"/{name}" for name in addons())]
+    options += ["--test-tags", ",".join(f"/{name}" for name in core())]
     base = databases.base_template(env)
     with (
         databases.scratch(env, base, "test_odoo") as database,

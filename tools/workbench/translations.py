@@ -4,16 +4,22 @@ import subprocess
 import sys
 
 from . import databases, postgres
-from .layout import ROOT, VENV, addons
+from .layout import ROOT, VENV, addons, bridges, core
 
 
 def export(env):
     """Write every addon's .pot from a database with it, and bring the .po files in line (see ``merge_po``)."""
-    template = databases.addon_template(env)
+    _export(env, databases.addon_template(env), core())
+    if bridges():
+        _export(env, databases.addon_template(env, addons()), bridges())
+
+
+def _export(env, template, names):
+    """Write the .pot files of these addons from a copy of a database that has them."""
     database = f"{template}_i18n"
     databases.copy(env, template, database)
     try:
-        for name in addons():
+        for name in names:
             folder = ROOT / name / "i18n"
             folder.mkdir(exist_ok=True)
             arguments = ("i18n", "export", "-o", str(folder / f"{name}.pot"), name)
