@@ -1,9 +1,9 @@
 """The first page of every screen in the menu, as its action opens it: the server's time for the data."""
 
 import datetime
-import time
 
 from lxml import etree
+from odoo.tools import safe_eval as evaluator
 from odoo.tools.safe_eval import safe_eval
 
 PAGE = 80
@@ -45,7 +45,8 @@ def run(bench):
 
 def _opening(env, action, mode):
     """Return a function that reads what the action's first view shows."""
-    names = {"uid": env.uid, "time": time, "datetime": datetime, "context_today": datetime.date.today,
+    names = {"uid": env.uid, "time": evaluator.time, "datetime": evaluator.datetime,
+             "context_today": datetime.date.today,
              "active_id": False, "active_ids": [], "allowed_company_ids": env.companies.ids}  # fmt: skip
     context = safe_eval(action["context"] or "{}", names) if isinstance(action["context"], str) else action["context"]
     domain = safe_eval(action["domain"] or "[]", names) if isinstance(action["domain"], str) else action["domain"]

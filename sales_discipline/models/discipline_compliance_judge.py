@@ -47,7 +47,7 @@ class DisciplineCompliance(models.Model):
         """
         if period.state == "closed":
             return
-        snapshot = period._refresh_snapshot()
+        snapshot = self._rests_on(period, partner_ids)
         days = [fields.Date.to_date(day) for day in snapshot["days"]]
         self._flush_facts()
         for batch, done, total in self._batches(period, partner_ids, period.closing_at):
@@ -63,6 +63,13 @@ class DisciplineCompliance(models.Model):
             if progress:
                 progress(done, total)
         self.invalidate_model()
+
+    @api.model
+    def _rests_on(self, period, partner_ids):
+        """Return what the verdicts on these customers rest on; see ``discipline.period._refresh_snapshot``."""
+        if partner_ids is None or isinstance(partner_ids, range) or len(partner_ids) > FEW:
+            return period._refresh_snapshot()
+        return period._snapshot_for(partner_ids)
 
     @contextmanager
     def _by_sets(self, count):
@@ -193,13 +200,13 @@ class DisciplineCompliance(models.Model):
         )
 
     @api.model
-    def _governing_sql(self, period, partner_ids):
+    def _governing_sql(self, period, partner_ids, snapshot=None):
         """Return the part of the statement that says what governs each customer of a batch in the period.
 
         It defines ``span`` (who held him, in order), ``gov`` (class, team, norm and number of windows) and what they
         rest on; ``gov`` names the kind of period of his norm, which may be another one than this period's.
         """
-        snapshot = period._refresh_snapshot()
+        snapshot = snapshot or self._rests_on(period, partner_ids)
         norms = self._governing_norms(period)
         teams = [(int(user), team) for user, team in snapshot["teams"].items()]
         exceptions = [row for row in self._exceptions_in_force(period) if row[1] == "own_norm"]
@@ -452,7 +459,7 @@ class DisciplineCompliance(models.Model):
                             excluded.asked, excluded.goal, excluded.attained, excluded.counted, excluded.rejected,
                             excluded.attempts, excluded.excused, excluded.overload, excluded.due_next, excluded.state)
             """,
-            governing=self._governing_sql(period, partner_ids),
+            governing=self._governing_sql(period, partner_ids, snapshot),
             kind=period.kind,
             attempts=attempts.search([("is_attempt", "=", True)]).ids,
             s_customer=[row[0] for row in spared],

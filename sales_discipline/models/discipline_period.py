@@ -4,6 +4,7 @@ from datetime import timedelta
 import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
 from odoo.tools.misc import format_date
 
 from .res_users import ADMINISTRATOR
@@ -158,30 +159,68 @@ class DisciplinePeriod(models.Model):
         users = self.env["res.users"].sudo().search_fetch([("share", "=", False)], ["sale_team_id"])
         for user in users:
             teams.setdefault(str(user.id), user.sale_team_id.id or 0)
-        away = self._away_days(days, teams)
         snapshot = {
             "days": [day.isoformat() for day in days],
-            "away": {str(user): sorted(day.isoformat() for day in gone) for user, gone in sorted(away.items())},
+            "away": self._away_snapshot(days, teams),
             "teams": teams,
         }
         if snapshot != self.snapshot:
             self.sudo().write({"snapshot": snapshot, "working_days": len(days)})
         return snapshot
 
-    def _away_days(self, days, teams):
+    def _snapshot_for(self, partner_ids):
+        """Return what the verdicts on a few customers rest on: as :meth:`_refresh_snapshot`, of their managers only.
+
+        A contact that is logged does not wait until a thousand managers' absences are read. Where something is not as
+        it was remembered, all of it is brought up to date.
+
+        :param partner_ids: ids of customers
+        """
+        self.ensure_one()
+        known = self.snapshot
+        if self.closing_at or not known:
+            return self._refresh_snapshot()
+        self.env["discipline.assignment"].flush_model()
+        managers = [
+            str(row[0])
+            for row in self.env.execute_query(
+                SQL(
+                    "SELECT DISTINCT manager_ref FROM discipline_assignment WHERE customer_ref = ANY(%s) "
+                    "AND date_from <= %s AND (date_to IS NULL OR date_to > %s) ORDER BY 1",
+                    list(partner_ids),
+                    self.date_end,
+                    self.date_start,
+                )
+            )
+        ]
+        days = self.env["discipline.calendar"]._working_days(self.company_id, self.date_start, self.date_end)
+        if known["days"] != [day.isoformat() for day in days] or any(user not in known["teams"] for user in managers):
+            return self._refresh_snapshot()
+        teams = {user: known["teams"][user] for user in managers}
+        away = self._away_snapshot(days, teams, managers)
+        if away != {user: known["away"][user] for user in managers if user in known["away"]}:
+            return self._refresh_snapshot()
+        return {"days": known["days"], "away": away, "teams": teams}
+
+    def _away_snapshot(self, days, teams, managers=None):
+        ids = None if managers is None else [int(user) for user in managers]
+        away = self._away_days(days, teams, ids)
+        return {str(user): sorted(day.isoformat() for day in gone) for user, gone in sorted(away.items())}
+
+    def _away_days(self, days, teams, managers=None):
         """Return {user id: set of working days on which nothing is asked of him}.
 
         Approved absences, and the days before his team's first judged day (a hook for other reasons).
 
         :param days: the period's working days
         :param teams: {user id as text: id of the team that governs him in the period, or 0}
+        :param managers: ids of the users to look at; all of them by default
         """
         away = {}
-        absences = (
-            self.env["discipline.absence"]
-            .sudo()
-            .search([("approved", "=", True), ("date_from", "<=", self.date_end), ("date_to", ">=", self.date_start)])
-        )
+        domain = [("approved", "=", True), ("date_from", "<=", self.date_end), ("date_to", ">=", self.date_start)]
+        if managers is not None:
+            domain.append(("user_id", "in", managers))
+        absences = self.env["discipline.absence"].sudo().search(domain)
         for absence in absences:
             away.setdefault(absence.user_id.id, set()).update(
                 day for day in days if absence.date_from <= day <= absence.date_to
