@@ -1,4 +1,4 @@
-"""Make funnel_cohort.json anew: the funnel of the seeded event log, computed with pandas in another way than the engine.
+"""Make funnel_cohort.json anew: the funnel of the seeded event log, computed with pandas, another way than the engine.
 
 Not run by the tests, which read the file.
 
