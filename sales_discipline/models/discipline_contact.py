@@ -243,6 +243,14 @@ class DisciplineContact(models.Model):
         own = self.env["res.company"].sudo().search([]).partner_id
         # iterated, the records read together what each of them is asked for
         by_id = {person.id: person for person in people}
+        days = {}
+
+        def local_day(moment, doer, company):
+            key = (moment, doer.id, company.id)
+            if key not in days:
+                days[key] = Calendar._local_day(moment, doer, company)
+            return days[key]
+
         rows = []
         for vals in vals_list:
             person = by_id.get(vals.get("partner_id")) or people.browse()
@@ -272,10 +280,10 @@ class DisciplineContact(models.Model):
                     "doer_ref": doer.id,
                     "logged_by_id": self.env.uid,
                     "logged_at": logged_at,
-                    "logged_day": Calendar._local_day(logged_at, doer, company),
+                    "logged_day": local_day(logged_at, doer, company),
                     "company_id": company.id,
                     "date": moment,
-                    "day": Calendar._local_day(moment, doer, company),
+                    "day": local_day(moment, doer, company),
                     "channel_id": vals.get("channel_id") or None,
                     "direction": vals.get("direction") or "out",
                     "outcome_id": outcome,
