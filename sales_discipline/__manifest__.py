@@ -80,6 +80,7 @@
         "views/discipline_claim_views.xml",
         "views/discipline_departure_views.xml",
         "views/discipline_percent_views.xml",
+        "wizards/discipline_revenue_void_views.xml",
         "wizards/discipline_abc_hand_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",

@@ -99,6 +99,7 @@ from . import (
     discipline_redistribution_balance,
     discipline_departure,
     discipline_percent,
+    discipline_abc_run_pareto,
     res_partner_portfolio,
     res_partner_profile,
     mail_blacklist,

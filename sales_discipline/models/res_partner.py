@@ -311,7 +311,9 @@ class ResPartner(models.Model):
 
     def action_discipline_purchases(self):
         """Open the customer's purchases by month."""
-        return self._discipline_history("sales_discipline.discipline_revenue_action")
+        action = self._discipline_history("sales_discipline.discipline_revenue_action")
+        # by month first, one by one a click away
+        return {**action, "views": [(False, "graph"), (False, "list"), (False, "pivot"), (False, "form")]}
 
     def action_discipline_class_changes(self):
         """Open the customer's history of classes."""

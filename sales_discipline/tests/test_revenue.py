@@ -309,6 +309,20 @@ class TestRecordPurchases(PurchaseCommon):
         self.assertEqual(self.customer.discipline_revenue_12m, 0)
         self.assertEqual(self.Door.record_purchases([self._purchase()])["created"], 1)
 
+    def test_a_wrong_purchase_is_voided_by_hand_with_a_reason_but_one_of_a_deal_with_its_deal(self):
+        row = self.Revenue.browse(self.Door.record_purchases([self._purchase()])["ids"])
+        deal = self._rows(self._deal(self.customer, 500))
+        Void = self.env["discipline.revenue.void"].with_user(self.administrator)
+        with self.assertRaisesRegex(UserError, "follows “Deal of 500”"):
+            Void.create({"revenue_ids": deal.ids, "reason": "why"}).action_void()
+        Void.create({"revenue_ids": row.ids, "reason": "Twice in 1C"}).action_void()
+        self.assertEqual((row.void_reason, row.voided_by_id), ("Twice in 1C", self.administrator))
+        self.assertEqual(self.customer.discipline_revenue_12m, 0)
+        with self.assertRaises(AccessError):
+            self.env["discipline.revenue.void"].with_user(self.supervisor).create(
+                {"revenue_ids": row.ids, "reason": "why"}
+            )
+
     def test_a_company_that_the_user_does_not_work_in_is_refused(self):
         other = self.env["res.company"].create({"name": "Elsewhere"})
         with self.assertRaises(UserError):

@@ -154,6 +154,9 @@ class DisciplineRevenue(models.Model):
             )
         )
 
+    def _document_record(self):
+        return self.order_id or self.move_id or super()._document_record()
+
     def action_open_source(self):
         """Open the order or the invoice that the purchase came from."""
         record = self.order_id or self.move_id
