@@ -58,24 +58,25 @@ class DisciplineAbcRun(models.Model):
             before = share
         line = " ".join(f"{across(percent)},{up(share)}" for percent, share in [(0, 0), *points])
         parts.append(Markup('<polyline points="%s" fill="none" stroke="#c77d2e" stroke-width="2"/>') % line)
-        for abc_class in self.env["discipline.abc.class"].sudo().search([("cumulative_share", ">", 0)]):
-            if abc_class.cumulative_share < 100:
-                parts.append(
-                    Markup(
-                        '<line x1="%s" x2="%s" y1="%s" y2="%s" stroke="#888" stroke-dasharray="4 4"/>'
-                        '<text x="%s" y="%s" font-size="11" fill="#555">%s %s%%</text>'
-                    )
-                    % (
-                        LEFT,
-                        across(100),
-                        up(abc_class.cumulative_share),
-                        up(abc_class.cumulative_share),
-                        across(100) + 4,
-                        up(abc_class.cumulative_share) + 4,
-                        abc_class.name,
-                        f"{abc_class.cumulative_share:g}",
-                    )
-                )
+        bounds = self.env["discipline.abc.class"].sudo().search([("cumulative_share", ">", 0)])
+        parts.extend(
+            Markup(
+                '<line x1="%s" x2="%s" y1="%s" y2="%s" stroke="#888" stroke-dasharray="4 4"/>'
+                '<text x="%s" y="%s" font-size="11" fill="#555">%s %s%%</text>'
+            )
+            % (
+                LEFT,
+                across(100),
+                up(row.cumulative_share),
+                up(row.cumulative_share),
+                across(100) + 4,
+                up(row.cumulative_share) + 4,
+                row.name,
+                f"{row.cumulative_share:g}",
+            )
+            for row in bounds
+            if row.cumulative_share < 100
+        )
         for percent in (0, 50, 100):
             parts.append(
                 Markup('<text x="%s" y="%s" font-size="11" text-anchor="middle" fill="#555">%s</text>')

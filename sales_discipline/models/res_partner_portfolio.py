@@ -50,10 +50,11 @@ class ResPartner(models.Model):
                 continue
             name = (row.user_id.name or self.env._("deleted manager")) if row else self.env._("nobody")
             colour = colours.setdefault(row.manager_ref, COLOURS[len(colours) % len(COLOURS)]) if row else "#d5d5d5"
-            until = self.env._("today") if row and not row.date_to else format_date(self.env, end)
-            label = self.env._(
-                "%(manager)s, %(from)s to %(to)s",
-                **{"manager": name, "from": format_date(self.env, start), "to": until},
+            dates = {"manager": name, "from": format_date(self.env, start), "to": format_date(self.env, end)}
+            label = (
+                self.env._("%(manager)s, since %(from)s", **dates)
+                if row and not row.date_to
+                else self.env._("%(manager)s, %(from)s to %(to)s", **dates)
             )
             share = max(100 * (end - start).days / total, 0.5)
             bars.append(

@@ -82,6 +82,16 @@ class TestAbcRun(AbcCommon):
         totals = {total.abc_class_id.name: (total.customers, total.revenue) for total in run.total_ids}
         self.assertEqual((totals["A"], totals["B"], totals["C"]), ((1, 800), (1, 150), (1, 50)))
 
+    def test_the_form_shows_the_pareto_chart_before_anything_is_applied(self):
+        run = self.env["discipline.abc.run"].create({})
+        self.assertFalse(run.pareto)
+        for number, amount in enumerate((700, 200, 100)):
+            self._bought(self._customer(f"Pareto {number}", self.anna), amount)
+        run = self._run()
+        self.assertEqual(run.state, "draft")
+        for part in ("<svg", "<polyline", "A 80%", "B 95%"):
+            self.assertIn(part, run.pareto)
+
     def test_only_whole_months_that_ended_before_the_day_are_looked_at(self):
         self._bought(self.none, 10_000, "2025-03-01")
         self._bought(self.none, 10_000, "2024-02-29")

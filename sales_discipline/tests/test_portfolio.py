@@ -142,7 +142,7 @@ class TestPortfolios(DisciplineCommon):
         line = self.first.discipline_timeline
         self.assertIn("Anna, 01/01/2025 to 02/10/2025", line)
         self.assertIn("nobody, 02/10/2025 to 02/20/2025", line)
-        self.assertIn("Boris, 02/20/2025 to today", line)
+        self.assertIn("Boris, since 02/20/2025", line)
         self.assertIn("Approved List", line)
         self.assertFalse(self._customer("Fresh").discipline_timeline)
 
