@@ -1,9 +1,10 @@
 """Seeing who has how much: managers side by side, where portfolios came from, the base on a past day."""
 
-from datetime import date
+from datetime import date, datetime
 
 from freezegun import freeze_time
 from odoo.exceptions import AccessError
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from .common import NOW, DisciplineCommon
@@ -161,3 +162,48 @@ class TestPortfolios(DisciplineCommon):
         managers = batch.manager_ids
         self.assertEqual(max(managers.mapped("customers_before")), 2)
         self.assertEqual(max(managers.mapped("customers_after")), 1)
+
+
+@tagged("post_install", "-at_install")
+@freeze_time(NOW)
+class TestMergeKeepsEverything(DisciplineCommon):
+    def test_a_merge_keeps_history_contacts_verdicts_and_claims_whole(self):
+        target, source = (
+            self._customer("Target", self.anna, self.class_a),
+            self._customer("Source", self.boris, self.class_a),
+        )
+        self._assign(source, self.clara, date(2025, 2, 10))
+        for customer, user in ((target, self.anna), (source, self.clara)):
+            self._log(customer, user, datetime(2025, 3, 6, 9, 0))
+        period = self.env["discipline.period"].search([("state", "=", "open")], order="date_start", limit=1)
+        if period:
+            self.env["discipline.compliance"]._evaluate(period)
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE discipline_compliance SET closed = TRUE WHERE customer_ref = %s", [source.id])
+        self.env.invalidate_all()
+        claims = (
+            self.env["discipline.claim.list"]
+            .with_user(self.dmitri)
+            .create({"claim_ids": [Command.create({"partner_id": source.id})]})
+        )
+
+        def counts():
+            both = [("partner_id", "in", (target | source).exists().ids)]
+            return {
+                "history": self.env["discipline.assignment"].search_count(both),
+                "contacts": self.env["discipline.contact"].search_count([*both, ("voided_at", "=", False)]),
+                "closed": self.env["discipline.compliance"].search_count([*both, ("closed", "=", True)]),
+                "claims": len(claims.claim_ids),
+            }
+
+        before = counts()
+        self.assertEqual((before["history"], before["contacts"], before["claims"]), (3, 2, 1))
+        self.env["base.partner.merge.automatic.wizard"]._merge((target | source).ids, target)
+        self.assertEqual(counts(), before)
+        self.assertEqual(claims.claim_ids.partner_id, target)
+        self.assertEqual(target.user_id, self.anna)
+        # the source's chain has ended, the target's rules
+        self.assertEqual(
+            self.env["discipline.assignment"].search([("partner_id", "=", target.id), ("date_to", "=", False)]).user_id,
+            self.anna,
+        )
