@@ -17,6 +17,14 @@ class CrmLeadLost(models.TransientModel):
     discipline_competitor_id = fields.Many2one("discipline.competitor", "Competitor")
     discipline_try_again_on = fields.Date("Try Again on", help="A contact with the customer is planned for this day.")
 
+    discipline_deals = fields.Char("Deal", compute="_compute_discipline_deals")
+
+    @api.depends("lead_ids")
+    @api.depends_context("lang")
+    def _compute_discipline_deals(self):
+        for dialog in self:
+            dialog.discipline_deals = dialog.lead_ids._discipline_names()
+
     @api.onchange("discipline_category")
     def _onchange_discipline_category(self):
         if self.discipline_category and self.lost_reason_id.discipline_category != self.discipline_category:
