@@ -234,21 +234,16 @@ class DisciplineCompliance(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    def _freeze(self, period, progress=None):
-        """Make the verdicts of a period final, batch by batch, with their evidence.
+    def _freeze(self, period, partner_ids):
+        """Make the verdicts of these customers in a period final, with their evidence.
 
         The evidence names the norm and the policy, the intervals of assignment, every contact with the reason why it
         did not count, pauses and days without an answer; working days and absences stay with the period.
         ``engine.verdicts.recompute`` makes the verdict from it.
-
-        :param progress: callable(done, total) after each batch; it may commit
         """
         self._flush_facts()
         pauses = [row for row in self._exceptions_in_force(period) if row[1] == "pause"]
-        for batch, done, total in self._batches(period, closing=True):
-            self.env.cr.execute(self._freeze_sql(period, pauses, batch))
-            if progress:
-                progress(done, total)
+        self.env.cr.execute(self._freeze_sql(period, pauses, partner_ids))
         self.invalidate_model()
 
     @api.model

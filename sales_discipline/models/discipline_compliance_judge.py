@@ -122,14 +122,18 @@ class DisciplineCompliance(models.Model):
             self.env[name].flush_model()
 
     @api.model
-    def _batches(self, period, partner_ids=None, closing=False):
+    def _batches(self, period, partner_ids=None, closing=False, after=0):
         """Yield (customers, done, total) so that memory and transactions stay small.
 
         Everybody's batches are ranges of ids. While a period is being closed, customers whose verdicts are final
         already are left out: an interrupted close goes on, and its batches are ids.
 
+        :param after: the last customer who is done already
         :return: iterator of (ids or range of ids, customers done with this batch, customers in all)
         """
+        if isinstance(partner_ids, range):
+            yield partner_ids, len(partner_ids), len(partner_ids)
+            return
         if partner_ids is not None:
             ids = list(partner_ids)
             for begin in range(0, len(ids), BATCH):
@@ -162,7 +166,14 @@ class DisciplineCompliance(models.Model):
         done, total = 0, sum(row[2] for row in rows)
         for first, last, count, ids in rows:
             done += count
-            yield ids or range(first, last + 1), done, total
+            if last > after:
+                yield (
+                    [customer for customer in ids if customer > after]
+                    if ids
+                    else range(max(first, after + 1), last + 1),
+                    done,
+                    total,
+                )
 
     @api.model
     def _plans(self, period, days, away):

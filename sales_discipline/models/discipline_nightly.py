@@ -1,6 +1,7 @@
 """The nightly scheduled action: reconcile, judge, close, propose; each step on its own feet."""
 
 import logging
+from contextlib import nullcontext
 from datetime import timedelta
 
 import psycopg2
@@ -40,9 +41,12 @@ class DisciplineNightly(models.AbstractModel):
         """
         companies = self.env["res.company"].sudo().search([("discipline_active", "=", True)], order="id")
         steps = [(company, key, method) for company in companies for key, method in self._steps()]
+        at_night = self.env.context.get("cron_id")
+        if at_night:
+            self.env["ir.cron"]._commit_progress(remaining=len(steps))
         for index, (company, key, method) in enumerate(steps):
             self._run_step(company, key, method)
-            if self.env.context.get("cron_id"):
+            if at_night:
                 self.env["ir.cron"]._commit_progress(1, remaining=len(steps) - index - 1)
 
     @api.model
@@ -51,25 +55,22 @@ class DisciplineNightly(models.AbstractModel):
         name = f"{key}: {company.name}"
         # companies' data is theirs: whatever a step creates belongs to this company
         step = self.sudo().with_company(company).with_context(allowed_company_ids=company.ids)
+        # a scheduled action commits what is done, so that a step over a large base can be broken off and resumed
+        at_night = bool(self.env.context.get("cron_id"))
         try:
-            with self.env.cr.savepoint():
+            with nullcontext() if at_night else self.env.cr.savepoint():
                 getattr(step, method)(company)
                 self.env.flush_all()
-        except psycopg2.errors.SerializationFailure:
-            # Odoo runs the whole action again: somebody was saving the same customers
+        except psycopg2.OperationalError:
+            # somebody was saving the same customers, or the server is gone: Odoo runs the whole action again
             raise
         except Exception as error:
             _logger.exception("Sales discipline: the nightly step %s failed", name)
-            self.env.invalidate_all()
-            Job.create(
-                {
-                    "name": name,
-                    "company_id": company.id,
-                    "state": "failed",
-                    "message": str(error),
-                    "finished_at": fields.Datetime.now(),
-                }
-            )
+            if at_night:
+                self.env.cr.rollback()
+            else:
+                self.env.invalidate_all()
+            Job._note_trouble(name, company, str(error))
 
     def _step_base(self, company):
         """Find customers and managers that changed past the ORM."""
@@ -91,20 +92,38 @@ class DisciplineNightly(models.AbstractModel):
     def _step_verdicts(self, company):
         """Judge whoever changed since the last night in the open periods, and everyone in a new one.
 
-        The moment of the last full look stays in the company; a margin covers transactions that were still open.
+        The moment of the last full look stays in the company. A customer who cannot be judged is named under
+        “Long Work”. A large base is judged batch by batch, with its progress there.
         """
         Compliance = self.env["discipline.compliance"]
+        if self.env.context.get("cron_id") and Compliance._is_large(company):
+            job = Compliance._judging_job(company)
+            self.env["ir.cron"]._commit_progress()
+            job._run()
+            return
         began = fields.Datetime.now()
-        since = company.discipline_evaluated_at
-        margin = since - timedelta(hours=6) if since else None
+        troubled = {}
         for period in Compliance._open_periods(company):
-            known = since and period.create_date < since and period.evaluated_days == self._days_key(period)
-            changed = Compliance._changed_since(company, period, margin if known else None)
+            changed = self._to_judge(company, period)
             if changed is None or changed:
-                Compliance._evaluate(period, changed)
+                troubled |= Compliance._each_safely("_evaluate", period, changed)
             period.evaluated_days = self._days_key(period)
         Compliance._refresh_customers(company)
         company.discipline_evaluated_at = began
+        if troubled:
+            Job = self.env["discipline.job"]
+            Job._note_trouble(f"verdicts: {company.name}", company, Job._name_troubled(troubled))
+
+    @api.model
+    def _to_judge(self, company, period):
+        """Return the customers whom a night judges in an open period; None means everyone.
+
+        A margin covers transactions that were still open at the last look.
+        """
+        since = company.discipline_evaluated_at
+        known = since and period.create_date < since and period.evaluated_days == self._days_key(period)
+        margin = since - timedelta(hours=6) if known else None
+        return self.env["discipline.compliance"]._changed_since(company, period, margin)
 
     @api.model
     def _days_key(self, period):
@@ -115,7 +134,10 @@ class DisciplineNightly(models.AbstractModel):
     def _step_closing(self, company):
         """Close the periods whose closing day has come, the oldest first."""
         for period in self.env["discipline.period"]._due_for_closing(company):
-            period._close()
+            if self.env.context.get("cron_id"):
+                period._close_in_pieces()
+            else:
+                period._close()
 
     def _step_redistribution(self, company):
         """Propose who should answer for neglected customers and for orphans."""

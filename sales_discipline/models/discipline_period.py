@@ -1,15 +1,11 @@
-import logging
 from datetime import timedelta
 
-import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 from odoo.tools.misc import format_date
 
 from .res_users import ADMINISTRATOR
-
-_logger = logging.getLogger(__name__)
 
 #: verdicts that are closed while the person who pressed the button waits (about a second); more go to the background
 AT_ONCE = 20_000
@@ -23,7 +19,9 @@ class DisciplinePeriod(models.Model):
     """
 
     _name = "discipline.period"
+    _inherit = "discipline.job.mixin"
     _description = "Period"
+    _job_key = "period_id"
     _order = "date_start desc, kind, company_id"
 
     company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="cascade")
@@ -265,18 +263,25 @@ class DisciplinePeriod(models.Model):
                         day=format_date(self.env, period.closable_from),
                     )
                 )
+        told = None
         for period in self.sudo():
-            period._close_now_or_later()
+            told = period._close_now_or_later() or told
+        return told
 
     def _close_now_or_later(self):
-        """Close a period at once, or in the background where it is large; progress is seen under “Long Work”."""
+        """Close a period at once, or in the background where it is large; progress is seen on it and under “Long Work”.
+
+        :return: the notification that says so, None where it is closed
+        """
         self.ensure_one()
         count = self.env["discipline.compliance"].search_count([("period_id", "=", self.id)], limit=AT_ONCE + 1)
         if count <= AT_ONCE:
             self._close()
-            return
+            return None
         self._start_closing()
-        self.env.ref("sales_discipline.ir_cron_discipline_closing")._trigger()
+        job = self._closing_job(trigger=True)
+        self._job_changed()
+        return job._tell_begun()
 
     def _start_closing(self):
         """Fix what the last verdicts rest on: working days, absences and the facts known by now. Idempotent."""
@@ -284,6 +289,10 @@ class DisciplinePeriod(models.Model):
         if not self.closing_at:
             self._refresh_snapshot()
             self.write({"closing_at": fields.Datetime.now(), "closed_by_id": self.env.uid})
+
+    def _taken(self):
+        """Lock the period until the next commit; tell whether it is still to be closed, and by us."""
+        return bool(self.try_lock_for_update()) and self.state != "closed"
 
     def _close(self, progress=None):
         """Judge the period for the last time and freeze its verdicts; resumable, and idempotent.
@@ -294,70 +303,102 @@ class DisciplinePeriod(models.Model):
         :param progress: callable(done, total) after each batch; it may commit
         """
         self.ensure_one()
-        locked = self.try_lock_for_update()
-        if not locked or self.state == "closed":
+        if not self._taken():
             return
         self._start_closing()
-        Compliance = self.env["discipline.compliance"]
         job = self._closing_job()
+        for done, total, step, position in self._closing(job):
+            job.write({"done": done, "total": total, "step": step, "position": position})
+            if progress:
+                progress(done, total)
+        job._finish(job._troubled_message())
 
-        def step(offset):
-            def told(done, total):
-                job.write({"done": offset * total + done, "total": 2 * total})
-                if progress:
-                    progress(offset * total + done, 2 * total)
+    def _close_in_pieces(self):
+        """Close the period batch by batch, each committed; for scheduled actions only."""
+        self.ensure_one()
+        if self._taken():
+            self._start_closing()
+            job = self._closing_job()
+            self.env["ir.cron"]._commit_progress()
+            job._run()
 
-            return told
+    def _closing(self, job):
+        """Close the period, batch by batch, from where ``job`` broke off.
 
-        Compliance._evaluate(self, progress=step(0))
-        Compliance._relieve_overload(self)
-        Compliance._freeze(self, progress=step(1))
+        A customer who cannot be judged gets no verdict and is named with the reason; the others go on.
+
+        :param job: discipline.job; which customers were judged is read from its ``step`` and ``position``
+        :return: generator of (done, total, step, position) after each batch; it may be committed
+        """
+        Compliance = self.env["discipline.compliance"]
+        half = job.total // 2
+        if job.step != "freeze":
+            for batch, done, total in Compliance._batches(self, closing=True, after=job.position):
+                job._add_troubled(Compliance._each_safely("_evaluate", self, batch))
+                half = total
+                yield done, 2 * total, "judge", batch[-1]
+            Compliance._relieve_overload(self)
+        troubled = {int(key) for key in job.troubled or ()}
+        for batch, done, total in Compliance._batches(self, closing=True):
+            half = max(half, total)
+            if troubled:
+                batch = [customer for customer in batch if customer not in troubled]
+            job._add_troubled(Compliance._each_safely("_freeze", self, batch))
+            yield half + (half - total) + done, 2 * half, "freeze", 0
+        Compliance._drop_running(self)
         self.write({"state": "closed", "closed_at": fields.Datetime.now()})
-        job.write({"state": "done", "finished_at": fields.Datetime.now(), "message": False})
         Compliance._refresh_customers(self.company_id)
 
-    def _closing_job(self):
+    def _closing_job(self, trigger=False):
         """Return the record that tells how far this close is; an interrupted one is taken up again."""
         Job = self.env["discipline.job"].sudo()
-        name = self.env._("Closing of %(period)s, %(company)s", period=self.display_name, company=self.company_id.name)
-        job = Job.search([("period_id", "=", self.id), ("state", "!=", "done")], limit=1)
+        job = Job.search([("period_id", "=", self.id), ("kind", "=", "close"), ("state", "!=", "done")], limit=1)
         if job:
-            job.write({"state": "running", "finished_at": False})
-            return job
-        return Job.create({"name": name, "company_id": self.company_id.id, "period_id": self.id})
+            job.write({"state": "running", "message": False, "finished_at": False})
+        else:
+            name = self.env._(
+                "Closing of %(period)s, %(company)s", period=self.display_name, company=self.company_id.name
+            )
+            job = Job.create(
+                {
+                    "name": name,
+                    "kind": "close",
+                    "company_id": self.company_id.id,
+                    "period_id": self.id,
+                    "user_id": self.env.uid,
+                }
+            )
+        if trigger:
+            job._trigger()
+        return job
 
     @api.model
     def _cron_close(self):
-        """Go on with closes that were begun in the background or broke off; commit after each batch.
+        """Do the long work that waits: closes that were begun in the background or broke off, and all the other kinds.
 
-        A period that fails is noted in its job and does not stop the others.
+        Work that fails is noted in its job and does not stop the others.
         """
-        cron = self.env["ir.cron"]
         begun = self.sudo().search([("state", "=", "open"), ("closing_at", "!=", False)], order="date_start, kind")
-        cron._commit_progress(remaining=len(begun))
-        for index, period in enumerate(begun):
-            try:
-                period._close(progress=lambda done, total: cron._commit_progress())
-                cron._commit_progress(1, remaining=len(begun) - index - 1)
-            except psycopg2.errors.SerializationFailure:
-                raise
-            except Exception as error:
-                self.env.cr.rollback()
-                _logger.exception("Sales discipline: closing %s failed", period.id)
-                period._closing_job().write(
-                    {"state": "failed", "message": str(error), "finished_at": fields.Datetime.now()}
-                )
-                cron._commit_progress(1, remaining=len(begun) - index - 1)
+        known = self.env["discipline.job"].sudo().search([("period_id", "in", begun.ids), ("kind", "=", "close")])
+        for period in begun - known.period_id:
+            period._closing_job()
+        self.env["discipline.job"]._cron_run()
 
     @api.model
     def _due_for_closing(self, company):
-        """Return the open periods of ``company`` whose closing day has come, the oldest first."""
+        """Return the open periods of ``company`` whose closing day has come, the oldest first.
+
+        A close that somebody stopped waits until somebody lets it go on.
+        """
         today = self.env["discipline.calendar"]._today(company)
         periods = self.sudo().search(
             [("company_id", "=", company.id), ("state", "=", "open"), ("date_end", "<", today)],
             order="date_start, kind",
         )
-        return periods.filtered(lambda period: today >= period.closable_from)
+        stopped = self.env["discipline.job"].search(
+            [("period_id", "in", periods.ids), ("kind", "=", "close"), ("state", "=", "stopped")]
+        )
+        return (periods - stopped.period_id).filtered(lambda period: today >= period.closable_from)
 
     def action_open_verdicts(self):
         """Open the period's verdicts."""

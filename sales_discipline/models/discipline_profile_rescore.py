@@ -46,7 +46,7 @@ class DisciplineProfileRule(models.Model):
         """Score the base in batches, each committed, and go on where an interrupted run stopped."""
         jobs = self.env["discipline.job"].sudo().search([("kind", "=", "profile"), ("state", "=", "running")])
         for job in jobs:
-            while job._profile_batch():
+            while job.state == "running" and job._profile_batch():
                 if not self.env["ir.cron"]._commit_progress(1, remaining=max(1, job.total - job.done)):
                     return
             self.env["ir.cron"]._commit_progress(1, remaining=0)
@@ -59,9 +59,6 @@ class DisciplineProfileRule(models.Model):
 
 class DisciplineJob(models.Model):
     _inherit = "discipline.job"
-
-    kind = fields.Char(readonly=True, index=True)
-    position = fields.Integer(readonly=True, help="The partner after whom the next batch begins.")
 
     def _profile_batch(self, size=50000):
         """Score the next batch of the base; return whether there is more to do."""

@@ -16,6 +16,8 @@ CAUSES = [
 ]
 #: states in which a customer's line is still undecided or not carried out
 OPEN_STATES = ("draft", "proposed", "approved")
+#: customers that are moved while the person who pressed the button waits (a few seconds); more go to the background
+AT_ONCE = 500
 #: how many customers a message names before it says “and so many more”
 NAMED = 10
 
@@ -24,8 +26,9 @@ class DisciplineRedistribution(models.Model):
     """A batch of customers that change hands together, each line with the reason that everyone can read."""
 
     _name = "discipline.redistribution"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "discipline.job.mixin"]
     _description = "Redistribution of Customers"
+    _job_key = "redistribution_id"
     _order = "id desc"
     _mail_post_access = "read"
 
@@ -152,6 +155,14 @@ class DisciplineRedistribution(models.Model):
                         batch=batch.display_name,
                     )
                 )
+            if batch.job_state == "running" and not self.env.su:
+                raise UserError(
+                    self.env._(
+                        "“%(work)s” goes on in the background (%(share)s %%): wait until it is done, or stop it first.",
+                        work=batch.job_id.sudo().name,
+                        share=int(batch.job_progress),
+                    )
+                )
             if batch.state not in states:
                 raise UserError(
                     self.env._(
@@ -248,11 +259,21 @@ class DisciplineRedistribution(models.Model):
             raise UserError(self.env._("There is nothing to apply: approve the customers first."))
         lines = lines._check_may_decide(any_of_them=True)
         lines._check_appeal_time()
+        if len(lines) > AT_ONCE:
+            return self._in_background("apply", lines)
         return self.sudo()._apply(lines.sudo())
 
     def _apply(self, lines):
         """Move the customers of ``lines`` and tell the managers concerned, once each."""
-        moved = lines._apply()
+        lines._apply()
+        return self._told_applied(lines)
+
+    def _told_applied(self, lines):
+        """Tell the managers concerned, once each, what moved of ``lines``, and settle the batches.
+
+        :return: a notification that says how many moved, and names those that did not
+        """
+        moved = lines.filtered(lambda line: line.state == "applied")
         for batch in self:
             batch._tell(moved.filtered(lambda line, batch=batch: line.redistribution_id == batch), "applied")
         self.write({"applied_at": fields.Datetime.now()})
@@ -269,10 +290,21 @@ class DisciplineRedistribution(models.Model):
         lines = self.line_ids.filtered(lambda line: line.state == "applied")._check_may_decide(any_of_them=True)
         if not lines:
             raise UserError(self.env._("There is nothing to revert: no customer of this redistribution has moved."))
+        if len(lines) > AT_ONCE:
+            return self._in_background("revert", lines)
         return self._revert(lines)
 
     def _revert(self, lines):
-        back = lines.sudo()._revert()
+        lines.sudo()._revert()
+        return self._told_reverted(lines)
+
+    def _told_reverted(self, lines):
+        """Settle the batches after ``lines`` were to be given back.
+
+        :return: a notification that says how many went back, and names those that did not
+        :raise UserError: where none could
+        """
+        back = lines.filtered(lambda line: line.state == "reverted")
         if not back:
             raise UserError(
                 self.env._(
@@ -292,6 +324,24 @@ class DisciplineRedistribution(models.Model):
         ]
         self._note_down(*texts)
         return self._notification(*texts)
+
+    def _in_background(self, kind, lines):
+        """Let the scheduled action carry out ``lines``, chunk by chunk, with its progress on the batch.
+
+        :param str kind: ``apply`` or ``revert``
+        :return: a notification that says where the progress is seen
+        """
+        job = self.env["discipline.job"]
+        for batch, own in lines.grouped("redistribution_id").items():
+            if kind == "apply":
+                name = self.env._("Applying: %(batch)s", batch=batch.display_name)
+            else:
+                name = self.env._("Reverting: %(batch)s", batch=batch.display_name)
+            job = job._begin(kind, name, company_id=batch.company_id.id, redistribution_id=batch.id)
+            job.write({"user_id": self.env.uid, "done": 0, "total": len(own)})
+            own.sudo().write({"job_id": job.id, "error": False})
+        self._job_changed()
+        return job._tell_begun()
 
     def action_cancel(self):
         """Drop these batches: whoever has not moved yet stays where he is."""

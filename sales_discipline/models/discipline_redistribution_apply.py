@@ -52,34 +52,64 @@ class DisciplineRedistributionLine(models.Model):
         :return: the lines that moved now
         """
         waiting = self.filtered(lambda line: line.state == "approved")
-        # customers of one receiver stand together; what must be done for each receiver is done for many of them
-        waiting = waiting.sorted(lambda line: (line.user_to_id.id, line.id))
-        moved = []
-        for start in range(0, len(waiting), CHUNK):
-            chunk = waiting[start : start + CHUNK]
-            moved += chunk._apply_safely().ids
-            if progress:
-                progress(start + len(chunk), len(waiting))
-        return self.browse(moved)
+        return waiting._in_chunks("_apply_chunk", progress)
 
-    def _apply_safely(self):
-        """Move a chunk; if that fails, look for the customer that spoils it and move the others."""
+    def _in_chunks(self, step, progress=None):
+        """Do ``step`` for these lines, chunk by chunk.
+
+        :return: the lines for which it was done now
+        """
+        found, done = [], 0
+        for chunk in self._chunks():
+            found += chunk._safely(step).ids
+            done += len(chunk)
+            if progress:
+                progress(done, len(self))
+        return self.browse(found)
+
+    def _chunks(self):
+        """Yield these lines in chunks, in the same order every time.
+
+        Customers of one receiver stand together; what must be done for each receiver is done for many of them.
+        """
+        lines = self.sorted(lambda line: (line.user_to_id.id, line.user_from_id.id or 0, line.id))
+        for start in range(0, len(lines), CHUNK):
+            yield lines[start : start + CHUNK]
+
+    def _wait_for_lock(self):
+        """Wait until nobody else is at work on these lines, a worker that was killed a moment ago included.
+
+        :raise psycopg2.errors.SerializationFailure: if they were changed meanwhile; the work is begun anew
+        """
+        self.env.cr.execute(
+            SQL("SELECT id FROM discipline_redistribution_line WHERE id IN %s ORDER BY id FOR UPDATE", self._ids)
+        )
+
+    def _safely(self, step):
+        """Do ``step`` for a chunk; if that fails, look for the customer that spoils it and go on with the others.
+
+        :return: the lines for which it was done
+        """
         try:
             with self.env.cr.savepoint():
-                moved = self._apply_chunk()
+                found = getattr(self, step)()
                 self.env.flush_all()
-            return moved
-        except (psycopg2.errors.SerializationFailure, psycopg2.errors.DeadlockDetected):
-            # Odoo runs the whole request again
+            return found
+        except psycopg2.OperationalError:
+            # Odoo runs the whole request again, or the server is gone
             raise
         except Exception as error:
             self.env.invalidate_all()
             if len(self) > 1:
                 half = len(self) // 2
-                return self[:half]._apply_safely() | self[half:]._apply_safely()
+                return self[:half]._safely(step) | self[half:]._safely(step)
             _logger.exception("Sales discipline: customer %s could not be moved", self.customer_ref)
-            self.write({"state": "skipped", "skip_reason": "error", "error": str(error)})
+            self.write({"error": str(error), **self._spoilt_values()})
             return self.browse()
+
+    def _spoilt_values(self):
+        """Return what becomes of a line that cannot be carried out: an applied one stays with its receiver."""
+        return {} if self.state == "applied" else {"state": "skipped", "skip_reason": "error"}
 
     def _apply_chunk(self):
         """Move customers, employees, planned contacts, open deals and followers to their receivers."""
@@ -345,11 +375,17 @@ class DisciplineRedistributionLine(models.Model):
     # Reverting
     # ------------------------------------------------------------------
 
-    def _revert(self):
-        """Give the customers back, with what moved along and is unchanged since.
+    def _revert(self, progress=None):
+        """Give the customers back, with what moved along and is unchanged since, in chunks.
 
-        :return: the lines that went back; the others changed since, or their giver has gone
+        :param progress: callable(done, total) after each chunk; it may commit
+        :return: the lines that went back; the others changed since, their giver has gone, or ``error`` says why not
         """
+        self.filtered("error").write({"error": False})
+        return self.filtered(lambda line: line.state == "applied")._in_chunks("_revert_chunk", progress)
+
+    def _revert_chunk(self):
+        """Give back the customers of a chunk that are as the redistribution left them."""
         holders = self._holders()
         lines = self.try_lock_for_update().filtered(
             lambda line: (

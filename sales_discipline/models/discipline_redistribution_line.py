@@ -76,6 +76,13 @@ class DisciplineRedistributionLine(models.Model):
     error = fields.Text(readonly=True, help="What went wrong, in the program's words.")
     edited_by_id = fields.Many2one("res.users", "Receiver Chosen by", readonly=True, ondelete="set null")
     decided_by_id = fields.Many2one("res.users", "Decided by", readonly=True, ondelete="set null")
+    job_id = fields.Many2one(
+        "discipline.job",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The long work that carries it out in the background.",
+    )
     applied_on = fields.Date(readonly=True)
     undo = fields.Json(readonly=True, groups="base.group_no_one", help="What moved along, so that it can go back.")
     appeal_ids = fields.One2many("discipline.appeal", "line_id", "Appeals", readonly=True)
@@ -414,6 +421,8 @@ class DisciplineRedistributionLine(models.Model):
             parts = [line._why([known[vid] for vid in bases[line.id] if vid in known])]
             if line.skip_reason:
                 parts.append(self.env._("%(reason)s.", reason=skipped[line.skip_reason]))
+                if line.error:
+                    parts.append(line.error)
             elif line.user_to_id:
                 parts.append(line._why_this_receiver())
             record.explanation = " ".join(part for part in parts if part)

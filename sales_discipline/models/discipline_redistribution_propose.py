@@ -165,10 +165,13 @@ class DisciplineRedistribution(models.Model):
         facts = self._customer_facts(company, customers.ids)
         if not facts:
             return self.browse()
+        self._stage(10)
         seed = f"{company.id}|{cause}|{period.kind if period else ''}|{period.date_start if period else today}"
         spared = self._spared(company, rules, today, list(facts)) if cause not in UNSPARED else {}
         figures = self._manager_figures(company, today, period)
+        self._stage(20)
         placements = self._placements(company, cause, rules, facts, spared, figures, seed, receiver)
+        self._stage(60)
         if only_if_placed and not any(placement.receiver for placement in placements):
             return self.browse()
         batch = self.create(
@@ -180,10 +183,12 @@ class DisciplineRedistribution(models.Model):
                 "policy_id": rules.id,
                 "reason": reason,
                 "seed": seed,
+                "proposal_job_ref": self.env.context.get("discipline_job_id"),
             }
         )
         batch._insert_lines(facts, placements, figures, verdicts or {}, bases or {})
         batch._insert_managers(figures)
+        self._stage(80)
         if not company.discipline_dry_mode:
             batch._propose_now(quiet)
         return batch

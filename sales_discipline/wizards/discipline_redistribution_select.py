@@ -2,6 +2,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 
+from ..models.discipline_redistribution_job import PROPOSED_AT_ONCE
+
 
 class DisciplineRedistributionSelect(models.TransientModel):
     """A supervisor's selection of customers: chosen in any list, moved through the one door."""
@@ -73,8 +75,20 @@ class DisciplineRedistributionSelect(models.TransientModel):
                 )
             )
         batches = self.env["discipline.redistribution"]
+        job = self.env["discipline.job"]
         for company, group in customers.grouped("company_id").items():
+            if len(group) > PROPOSED_AT_ONCE:
+                job = batches._propose_later(
+                    company,
+                    "selection",
+                    customers=group.partner_id.ids,
+                    reason=self.reason,
+                    receiver=receiver.id,
+                )
+                continue
             batches |= batches._propose(company, "selection", group.partner_id, reason=self.reason, receiver=receiver)
+        if not batches and job:
+            return job._tell_begun()
         if not batches:
             raise UserError(
                 self.env._("Nothing to propose: these customers are in other open redistributions already.")
