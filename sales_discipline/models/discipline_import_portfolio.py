@@ -206,11 +206,17 @@ class DisciplineImport(models.Model):
             user = self.env["res.users"].browse(user_id)
             for start in range(0, len(partners), CHUNK):
                 chunk = self.env["res.partner"].browse(partners[start : start + CHUNK])
-                chunk.with_context(tracking_disable=True)._discipline_assign(user, "list", reason)
+                # verdicts are judged once, for all of them
+                chunk.with_context(tracking_disable=True, discipline_judge_later=True)._discipline_assign(
+                    user, "list", reason
+                )
                 self.env.flush_all()
                 self.env.invalidate_all()
                 done += len(chunk)
                 report(done, total)
+        self.env["discipline.compliance"].sudo()._evaluate_customers(
+            [partner for _user, partners in rows for partner in partners]
+        )
         return None
 
     def _check_unchanged(self):

@@ -129,7 +129,8 @@ class ResPartner(models.Model):
         changed = self.env["discipline.assignment"]._sync(looked_at)
         if changed:
             self._discipline_employees_follow({pid: before.get(pid) for pid in changed if before.get(pid)})
-            self.env["discipline.compliance"]._evaluate_customers(changed)
+            if not self.env.context.get("discipline_judge_later"):
+                self.env["discipline.compliance"]._evaluate_customers(changed)
 
     def _discipline_employees_follow(self, before):
         """Give employees and group members that had the customer's old manager his new one.

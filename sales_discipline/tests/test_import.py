@@ -70,6 +70,14 @@ class TestPortfolioImport(ImportCommon):
         with self.assertRaises(UserError):
             record.action_apply()
 
+    def test_the_running_verdict_is_the_new_managers(self):
+        customer = self._customer("Judged", self.anna, self.class_a)
+        record = self._list([["Клиент", "Менеджер"], ["Judged", "Boris"]])
+        record.action_check()
+        record.action_apply()
+        verdicts = self.env["discipline.compliance"].search([("partner_id", "=", customer.id), ("closed", "=", False)])
+        self.assertIn(self.boris, verdicts.user_id)
+
     def test_customers_are_found_by_every_key(self):
         record = self._list(
             [
