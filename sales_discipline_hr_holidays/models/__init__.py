@@ -1,0 +1,1 @@
+from . import discipline_absence, hr_leave
