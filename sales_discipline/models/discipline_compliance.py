@@ -93,7 +93,7 @@ class DisciplineCompliance(models.Model):
                 "%(attained)s of %(goal)s contacts in %(period)s",
                 attained=self.attained,
                 goal=self.goal,
-                period=self.period_id.display_name,
+                period=self.period_id._in_a_sentence(),
             )
         ]
         if self.overload:

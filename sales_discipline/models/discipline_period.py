@@ -63,6 +63,13 @@ class DisciplinePeriod(models.Model):
                 month = format_date(self.env, period.date_start, date_format="LLLL y")
                 period.display_name = month[:1].upper() + month[1:]
 
+    def _in_a_sentence(self):
+        """Return the period's name as it stands within a sentence: a month is not capitalized in every language."""
+        self.ensure_one()
+        if self.kind == "week":
+            return self.display_name
+        return format_date(self.env, self.date_start, date_format="LLLL y")
+
     @api.depends("date_end", "policy_id.closing_days")
     def _compute_closable_from(self):
         for period in self:

@@ -482,9 +482,7 @@ class DisciplineCompliance(models.Model):
         """Return a closed verdict as one sentence, from its own evidence, without a query per verdict."""
         self.ensure_one()
         period = self.period_id
-        when = format_date(self.env, period.date_start, date_format="LLLL y")
-        if period.kind == "week":
-            when = period.display_name
+        when = period._in_a_sentence()
         text = self.env._(
             "%(attained)s of %(goal)s contacts in %(period)s", attained=self.attained, goal=self.goal, period=when
         )

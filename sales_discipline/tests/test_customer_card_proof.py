@@ -98,8 +98,6 @@ class TestCardProof(CardCommon):
                 *([getattr(one, name) or None for one in cls.cards] for name in ("phone", "email", "street", "city")),
             )
         )
-        # foreign keys are checked by plans that were made while the table was small
-        cls.env.cr.execute("ANALYZE res_partner")
         cls.env.cr.execute("UPDATE res_partner SET commercial_partner_id = id WHERE ref LIKE 'dirt %'")
         cls.env.cr.execute(
             SQL(

@@ -13,7 +13,7 @@ class DisciplinePolicyReplay(models.TransientModel):
     policy_id = fields.Many2one("discipline.policy", required=True, readonly=True)
     company_id = fields.Many2one(related="policy_id.company_id")
     currency_id = fields.Many2one(related="company_id.currency_id")
-    kind = fields.Selection([("month", "Months"), ("week", "Weeks")], "Periods", required=True, default="month")
+    kind = fields.Selection([("month", "Month"), ("week", "Week")], "Periods", required=True, default="month")
     count = fields.Integer("Last Closed Periods", required=True, default=6)
     months = fields.Integer(
         "Purchases within, Months",
