@@ -12,8 +12,8 @@ def run(bench):
     with _user(bench) as env:
         results["ours"] = _measure(bench, env, "with the addon", _our_activities(bench, env))
     plain, ours = results["plain"], results["ours"]
-    bench.compare(f"{COUNT:,} call activities done in one go", ours[0].seconds, plain[0].seconds, 1.25)
-    bench.compare(f"{COUNT:,} call activities done one by one", ours[1].seconds, plain[1].seconds, 1.25)
+    bench.compare(f"{COUNT:,} call activities done in one go", ours[0], plain[0], 1.25)
+    bench.compare(f"{COUNT:,} call activities done one by one", ours[1], plain[1], 1.25)
     bench.within("statements per activity, in one go", ours[0].queries / COUNT, plain[0].queries / COUNT * 1.25, "")
     bench.within("statements per activity beyond plain Odoo's, one by one",
                  (ours[1].queries - plain[1].queries) / COUNT, 25, "")  # fmt: skip

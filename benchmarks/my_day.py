@@ -12,7 +12,7 @@ def run(bench):
     for turn in range(6):
         with bench.timed(f"My Day, {held:,} customers, opened {turn + 1}", commit=False, profile=turn == 5) as took:
             answer = day.get_day()
-        times.append(took.seconds)
+        times.append(took)
     bench.say(f"{answer['total']} contacts to make, {len(answer['risk'])} customers at risk")
     bench.within("My Day, first opening", times[0], 0.3)
-    bench.within("My Day, median of the others", sorted(times[1:])[2], 0.3)
+    bench.within("My Day, median of the others", sorted(times[1:], key=lambda took: took.cpu)[2], 0.3)

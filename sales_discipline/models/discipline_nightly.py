@@ -103,12 +103,16 @@ class DisciplineNightly(models.AbstractModel):
             return
         began = fields.Datetime.now()
         troubled = {}
-        for period in Compliance._open_periods(company):
+        periods = Compliance._open_periods(company)
+        # None means everyone: also where no period is open any more
+        judged = set() if periods else None
+        for period in periods:
             changed = self._to_judge(company, period)
             if changed is None or changed:
                 troubled |= Compliance._each_safely("_evaluate", period, changed)
+            judged = None if changed is None or judged is None else judged | set(changed)
             period.evaluated_days = self._days_key(period)
-        Compliance._refresh_customers(company)
+        Compliance._refresh_customers(company, judged)
         company.discipline_evaluated_at = began
         if troubled:
             Job = self.env["discipline.job"]

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL, ormcache
+from odoo.tools.mail import generate_tracking_message_id
 
 
 class ResPartner(models.Model):
@@ -250,37 +251,45 @@ class ResPartner(models.Model):
         :param dict before: {customer id: res.users}
         :param dict after: {customer id: res.users}
         """
-        field = self.env["ir.model.fields"]._get("res.partner", "user_id")
+        moved = self.filtered(lambda partner: before[partner.id] != after[partner.id])
         author = self.env.user.partner_id
-        note = self.env["ir.model.data"]._xmlid_to_res_id("mail.mt_note")
-        values = [
-            {
-                "model": "res.partner",
-                "res_id": partner.id,
-                "record_name": partner.name,
-                "message_type": "notification",
-                "subtype_id": note,
-                "is_internal": True,
-                "body": "",
-                "author_id": author.id,
-                "email_from": author.email_formatted or False,
-                "reply_to": author.email_formatted or False,
-                "tracking_value_ids": [
-                    fields.Command.create(
-                        {
-                            "field_id": field.id,
-                            "old_value_integer": before[partner.id].id,
-                            "old_value_char": before[partner.id].name or "",
-                            "new_value_integer": after[partner.id].id,
-                            "new_value_char": after[partner.id].name,
-                        }
-                    )
-                ],
-            }
-            for partner in self
-            if before[partner.id] != after[partner.id]
-        ]
-        self.env["mail.message"].with_context(mail_create_nolog=True).create(values)
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH new AS (
+                    SELECT * FROM unnest(%(ids)s::int[], %(old)s::int[], %(old_names)s::text[], %(new)s::int[],
+                                         %(new_names)s::text[], %(numbers)s::text[])
+                                  AS t(id, old, old_name, new, new_name, number)
+                ), made AS (
+                    INSERT INTO mail_message
+                           (model, res_id, message_type, subtype_id, is_internal, body, author_id, email_from, reply_to,
+                            message_id, date, create_uid, create_date, write_uid, write_date)
+                    SELECT 'res.partner', id, 'notification', %(subtype)s, TRUE, '', %(author)s, %(email)s, %(email)s,
+                           number, %(now)s, %(uid)s, %(now)s, %(uid)s, %(now)s
+                      FROM new RETURNING id, res_id
+                )
+                INSERT INTO mail_tracking_value
+                       (mail_message_id, field_id, old_value_integer, old_value_char, new_value_integer, new_value_char,
+                        create_uid, create_date, write_uid, write_date)
+                SELECT made.id, %(field)s, new.old, new.old_name, new.new, new.new_name, %(uid)s, %(now)s, %(uid)s,
+                       %(now)s
+                  FROM made JOIN new ON new.id = made.res_id
+                """,
+                ids=moved.ids,
+                old=[before[partner.id].id or 0 for partner in moved],
+                old_names=[before[partner.id].name or "" for partner in moved],
+                new=[after[partner.id].id or 0 for partner in moved],
+                new_names=[after[partner.id].name or "" for partner in moved],
+                numbers=[generate_tracking_message_id("discipline") for _partner in moved],
+                subtype=self.env["ir.model.data"]._xmlid_to_res_id("mail.mt_note"),
+                author=author.id,
+                email=author.email_formatted or None,
+                field=self.env["ir.model.fields"]._get("res.partner", "user_id").id,
+                now=fields.Datetime.now(),
+                uid=self.env.uid,
+            )
+        )
+        moved.invalidate_recordset(["message_ids"])
 
     def _compute_discipline_contact_count(self):
         customers = {partner.id: partner._discipline_customer().id for partner in self}

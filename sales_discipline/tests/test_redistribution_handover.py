@@ -63,6 +63,16 @@ class TestHandover(RedistributionCommon):
         self.assertNotIn(self.anna.partner_id, self.customer.message_partner_ids)
         self.assertIn(self.clara.partner_id, self.customer.message_partner_ids)
 
+    def test_the_customers_chatter_says_from_whom_to_whom_he_moved(self):
+        self._moved(self._batch())
+        changes = self.customer.message_ids.sudo().tracking_value_ids.filtered(
+            lambda row: row.field_id.name == "user_id"
+        )
+        self.assertEqual(
+            [(row.old_value_char, row.new_value_char, row.new_value_integer) for row in changes],
+            [(self.anna.name, self.clara.name, self.clara.id)],
+        )
+
     def test_deals_stay_where_the_policy_says_so(self):
         self.env.cr.execute("UPDATE discipline_policy SET move_leads = FALSE")
         self.env.invalidate_all()
