@@ -49,7 +49,7 @@ def _opening(env, action, mode):
              "context_today": datetime.date.today,
              "active_id": False, "active_ids": [], "allowed_company_ids": env.companies.ids}  # fmt: skip
     context = safe_eval(action["context"] or "{}", names) if isinstance(action["context"], str) else action["context"]
-    domain = safe_eval(action["domain"] or "[]", names) if isinstance(action["domain"], str) else action["domain"]
+    domain = (safe_eval(action["domain"], names) if isinstance(action["domain"], str) else action["domain"]) or []
     model = env[action["res_model"]].with_context(context)
     view = next((view_id for view_id, kind in action["views"] if kind == mode), False)
     search = action["search_view_id"][0] if action["search_view_id"] else False
