@@ -26,6 +26,8 @@ from .discipline_customer import among
 BATCH = 50_000
 #: up to so many customers PostgreSQL may look each of them up
 FEW = 200
+#: up to so many customers only their own managers' absences and teams are read
+SOME = 5_000
 
 
 class DisciplineCompliance(models.Model):
@@ -67,7 +69,7 @@ class DisciplineCompliance(models.Model):
     @api.model
     def _rests_on(self, period, partner_ids):
         """Return what the verdicts on these customers rest on; see ``discipline.period._refresh_snapshot``."""
-        if partner_ids is None or isinstance(partner_ids, range) or len(partner_ids) > FEW:
+        if partner_ids is None or isinstance(partner_ids, range) or len(partner_ids) > SOME:
             return period._refresh_snapshot()
         return period._snapshot_for(partner_ids)
 
