@@ -73,7 +73,8 @@ class DisciplineRedistribution(models.Model):
     def _history(self, missed, period):
         """Return {(customer, manager): verdicts of the present manager up to ``period``}.
 
-        A verdict against which an appeal was granted is no longer held against anyone.
+        A verdict against which an appeal was granted is no longer held against anyone. What was missed in a period that
+        was over before its manager's adaptation never is, also not later.
         """
         granted = (
             self.env["discipline.appeal"]
@@ -91,8 +92,11 @@ class DisciplineRedistribution(models.Model):
                 ("id", "not in", granted.ids),
             ]
         )
+        months = period.policy_id.newcomer_months
         for row in rows:
-            history[row.customer_ref, row.manager_ref].append(self._judged(row))
+            after = row.period_id.date_end + timedelta(days=1)
+            if not policy.is_newcomer(row.user_id.discipline_newcomer_since or None, after, months):
+                history[row.customer_ref, row.manager_ref].append(self._judged(row))
         return history
 
     @api.model

@@ -14,6 +14,8 @@ from .discipline_redistribution import OPEN_STATES
 UNSPARED = ("missed", "orphan", "departure", "request")
 #: causes in which the receivers with the fewest customers come first, and no switch or attainment is asked for
 FEWEST_FIRST = ("orphan", "unfilled", "departure")
+#: causes whose customers go to those who keep their norms
+EARNED = ("missed", "overload", "unreachable")
 
 
 class DisciplineRedistribution(models.Model):
@@ -234,12 +236,17 @@ class DisciplineRedistribution(models.Model):
 
     @api.model
     def _may_receive(self, cause, rules, row):
-        """Tell whether the manager with these figures may receive for this cause (a hook)."""
+        """Tell whether the manager with these figures may receive for this cause (a hook).
+
+        Customers that others looked after, or were to, go to those who keep their norms; a missed norm's only to those
+        who said that they take more. Orphans and the like go to whoever has the fewest.
+        """
         if not row["active"] or row["absent"]:
             return False
-        if cause != "missed":
+        if cause not in EARNED:
             return True
-        return row["takes_more"] and row["attainment"] is not None and row["attainment"] >= rules.receiver_attainment
+        kept = row["attainment"] is not None and row["attainment"] >= rules.receiver_attainment
+        return kept and (row["takes_more"] or cause != "missed")
 
     @api.model
     def _barred(self, rules, partner_ids):

@@ -120,6 +120,27 @@ class TestRedistribution(RedistributionCommon):
         self.anna.discipline_newcomer_since = date(2025, 1, 15)
         self.assertFalse(self.Batch._propose_missed(period))
 
+    def test_what_a_newcomer_missed_is_not_held_against_him_when_he_is_none_any_more(self):
+        period = self._close()
+        # his three months are over on 8 March, two days ago; February ended before that
+        self.anna.discipline_newcomer_since = date(2024, 12, 8)
+        self.assertFalse(self.Batch._propose_missed(period))
+        self.anna.discipline_newcomer_since = date(2024, 11, 8)
+        self.assertEqual(self.Batch._propose_missed(period).line_ids.partner_id, self.neglected)
+
+    def test_customers_beyond_a_managers_capacity_go_to_those_who_keep_their_norms(self):
+        period = self._close(met=self.boris)
+        self.clara.discipline_takes_more = self.boris.discipline_takes_more = False
+        figures = self.Batch._manager_figures(self.company, TODAY, period)
+        for cause in ("overload", "unreachable"):
+            may = {
+                user
+                for user in (self.boris, self.clara)
+                if self.Batch._may_receive(cause, period.policy_id, figures[user.id])
+            }
+            self.assertEqual(may, {self.boris}, cause)
+        self.assertFalse(self.Batch._may_receive("missed", period.policy_id, figures[self.boris.id]))
+
     def test_a_customer_who_moved_lately_is_left_alone(self):
         batch = self._moved(self._proposed())
         moved = batch.line_ids.partner_id
