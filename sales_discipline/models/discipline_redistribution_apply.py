@@ -63,6 +63,9 @@ class DisciplineRedistributionLine(models.Model):
         for chunk in self._chunks():
             found += chunk._safely(step).ids
             done += len(chunk)
+            if len(self) > CHUNK:
+                # a large batch does not stay in memory
+                self.env.invalidate_all()
             if progress:
                 progress(done, len(self))
         return self.browse(found)
