@@ -66,7 +66,9 @@ class DisciplineMyDay(models.AbstractModel):
                 ), mine AS (
                     SELECT c.id, c.next_contact_date, FALSE AS offered FROM discipline_customer c
                      WHERE c.user_id = %(user)s AND c.in_base
-                       AND (c.due_next <= %(today)s OR c.next_contact_date <= %(today)s)
+                       -- whoever was talked to today may wait till tomorrow, however far behind he is
+                       AND (c.next_contact_date <= %(today)s
+                            OR (c.due_next <= %(today)s AND COALESCE(c.last_contact_date < %(today)s, TRUE)))
                      UNION ALL
                     SELECT o.id, o.day, TRUE FROM offered o JOIN discipline_customer c ON c.id = o.id
                      WHERE c.user_id IS DISTINCT FROM %(user)s

@@ -30,6 +30,15 @@ class MailActivity(models.Model):
 
     _discipline_planned_idx = models.Index("(res_id) WHERE discipline_planned AND active")
 
+    @api.depends("res_name")
+    @api.depends_context("discipline_plan")
+    def _compute_display_name(self):
+        super()._compute_display_name()
+        if self.env.context.get("discipline_plan"):
+            # in a plan of contacts the customer matters: that it is a call goes without saying
+            for activity in self.filtered("res_name"):
+                activity.display_name = activity.res_name
+
     def _action_done(self, feedback=False, attachment_ids=None):
         # the feedback is written after the activity is archived: the log needs it at that moment
         activities = self.with_context(discipline_feedback=feedback)

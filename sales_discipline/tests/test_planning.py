@@ -126,6 +126,8 @@ class TestPlanning(VerdictCommon):
         self.assertEqual(activities[-1].date_deadline, date(2025, 3, 24))
         self.assertEqual(activities.user_id, self.anna)
         self.assertTrue(all(activities.mapped("automated")))
+        named = activities.with_context(discipline_plan=True)
+        self.assertEqual(named.mapped("display_name"), activities.mapped("res_name"), "the calendar names customers")
         with freeze_time(NOW + timedelta(days=1)):
             self.planning._create_activities(self.company)
             self.assertEqual(len(self._planned(customers)), 12)

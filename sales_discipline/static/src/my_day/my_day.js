@@ -32,7 +32,8 @@ export class MyDay extends Component {
         );
         useEffect(
             (index) => this.root.el?.querySelector(`[data-row="${index}"]`)?.focus(),
-            () => [this.state.open === null ? this.state.active : -1]
+            // another customer in the same place is another line: the cursor goes to it
+            () => [this.state.open === null ? this.state.active : -1, this.data.rows[this.state.active]?.partner_id]
         );
     }
 
