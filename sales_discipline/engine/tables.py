@@ -9,6 +9,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -228,10 +229,8 @@ def decode(content: bytes) -> str:
     """
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return content.decode("utf-16", errors="replace")
-    try:
+    with suppress(UnicodeDecodeError):
         return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
     sample = content[:200_000]
     encoding = max(("cp1251", "cp866", "koi8-r"), key=lambda name: _russian(sample.decode(name, errors="replace")))
     return content.decode(encoding, errors="replace")

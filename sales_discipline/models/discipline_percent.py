@@ -27,7 +27,7 @@ class DisciplinePercentRate(models.Model):
         "res.users", "Manager", ondelete="cascade", domain="[('share', '=', False)]", help="Empty: every manager."
     )
     abc_class_id = fields.Many2one("discipline.abc.class", "ABC Class", ondelete="cascade", help="Empty: every class.")
-    percent = fields.Float("Percent", digits=(7, 4), required=True)
+    percent = fields.Float(digits=(7, 4), required=True)
     valid_from = fields.Date("From", required=True, default=lambda self: fields.Date.today().replace(day=1))
     valid_until = fields.Date("Until", help="The last day; empty: until another rate takes its place.")
 
@@ -731,7 +731,7 @@ class DisciplinePercentLine(models.Model):
     document = fields.Char(related="revenue_id.document")
     amount = fields.Monetary(readonly=True)
     share = fields.Float("Share, %", digits=(5, 2), readonly=True, aggregator=None)
-    percent = fields.Float("Percent", digits=(7, 4), readonly=True, aggregator=None)
+    percent = fields.Float(digits=(7, 4), readonly=True, aggregator=None)
     coefficient = fields.Float(digits=(6, 4), readonly=True, aggregator=None)
     payable = fields.Monetary("To Pay", readonly=True)
     is_tail = fields.Boolean("After a Handover", readonly=True)
@@ -744,9 +744,18 @@ class DisciplinePercentLine(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        raise AccessError(self.env._("A statement is computed, not written."))
+        self._refuse_by_hand()
+        return super().create(vals_list)
 
     def write(self, vals):
+        self._refuse_by_hand()
+        return super().write(vals)
+
+    def _refuse_by_hand(self):
+        """Refuse whoever comes through the ORM: the program writes its lines in one statement.
+
+        :raise AccessError: always
+        """
         raise AccessError(self.env._("A statement is computed, not written."))
 
     @api.ondelete(at_uninstall=False)

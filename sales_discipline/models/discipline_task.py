@@ -28,7 +28,7 @@ class DisciplineTask(models.Model):
     given_by_id = fields.Many2one("res.users", "Given by", readonly=True, ondelete="set null", index="btree_not_null")
     given_on = fields.Date(readonly=True, required=True, help="The local date on which the task was set.")
     company_id = fields.Many2one("res.company", readonly=True, ondelete="set null", index=True)
-    activity_type_id = fields.Many2one("mail.activity.type", "Activity Type", readonly=True, ondelete="set null")
+    activity_type_id = fields.Many2one("mail.activity.type", readonly=True, ondelete="set null")
     activity_id = fields.Many2one("mail.activity", readonly=True, ondelete="set null", index="btree_not_null")
     date_deadline = fields.Date("By When", readonly=True, required=True, help="The date that was asked for.")
     moved_to = fields.Date(readonly=True, help="The date to which the doer has put it off; it is late all the same.")

@@ -47,7 +47,7 @@ class DisciplineTransferRequest(models.Model):
         readonly=True,
         index=True,
     )
-    answer = fields.Text("Answer", help="Why the request was refused, or what was agreed.")
+    answer = fields.Text(help="Why the request was refused, or what was agreed.")
     agreed_at = fields.Datetime("Agreed on", readonly=True)
     decided_by_id = fields.Many2one("res.users", "Decided by", readonly=True, ondelete="set null")
     decided_at = fields.Datetime("Decided on", readonly=True)

@@ -173,12 +173,12 @@ class TestPortfolioImport(ImportCommon):
             record.action_apply()
         self.assertEqual(self.romashka.user_id, self.anna)
         record.action_check()
-        done = []
+        done, words = [], "the second portfolio fails"
         original = type(self.env["res.partner"])._discipline_assign
 
         def broken(partners, *args, **kwargs):
             if done:
-                raise UserError("the second portfolio fails")
+                raise UserError(words)
             done.append(partners)
             return original(partners, *args, **kwargs)
 

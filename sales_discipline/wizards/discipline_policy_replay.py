@@ -159,7 +159,7 @@ class DisciplinePolicyReplayLine(models.TransientModel):
     _order = "period_id, id"
 
     replay_id = fields.Many2one(
-        "discipline.policy.replay", "Replay", required=True, readonly=True, ondelete="cascade", index=True
+        "discipline.policy.replay", required=True, readonly=True, ondelete="cascade", index=True
     )
     company_id = fields.Many2one(related="replay_id.company_id")
     currency_id = fields.Many2one(related="company_id.currency_id")

@@ -20,7 +20,6 @@ class DisciplineTaskSet(models.TransientModel):
     nobody_count = fields.Integer("Without a Responsible Manager", compute="_compute_targets")
     activity_type_id = fields.Many2one(
         "mail.activity.type",
-        "Activity Type",
         required=True,
         domain="[('res_model', 'in', (False, 'res.partner'))]",
         default=lambda self: self.env.ref("mail.mail_activity_data_todo", raise_if_not_found=False),

@@ -11,7 +11,7 @@ PREFIXES = ("order:", "move:")
 class DisciplineRevenue(models.Model):
     _inherit = "discipline.revenue"
 
-    order_id = fields.Many2one("sale.order", "Order", readonly=True, ondelete="set null", index="btree_not_null")
+    order_id = fields.Many2one("sale.order", readonly=True, ondelete="set null", index="btree_not_null")
     move_id = fields.Many2one("account.move", "Invoice", readonly=True, ondelete="set null", index="btree_not_null")
 
     @api.model
