@@ -199,6 +199,34 @@ class TestStageRequirements(RefusalCommon, HttpCase):
         self.assertEqual(str(deal.date_deadline), "2025-05-01")
         self.assertEqual(self.customer.vat, "7707083893")
 
+    def test_a_contact_that_is_missing_is_logged_from_the_dialog_and_the_dialog_comes_back(self):
+        self.env["discipline.stage.rule"].search([]).write({"channel_id": self.call.id})
+        deal = self._deal()
+        move = self.env["discipline.stage.move"].with_user(self.anna)
+        dialog = move.create({"lead_id": deal.id, "stage_id": self.offer.id})
+        action = dialog.action_log_contact()
+        self.assertEqual(action["context"]["default_channel_id"], self.call.id)
+        log = self.env["discipline.contact.log"].with_user(self.anna).with_context(**action["context"]).create({})
+        log.write({"outcome_id": self.talked.id, "next_date": False, "no_next_reason": "They call"})
+        back = log.action_log()["params"]["next"]
+        self.assertEqual(back["context"], {"default_lead_id": deal.id, "default_stage_id": self.offer.id})
+        missing = move.with_context(**back["context"]).default_get(["lead_id", "stage_id", "contacts_missing"])
+        self.assertFalse(missing["contacts_missing"])
+
+    def test_a_yes_is_asked_for_and_what_the_dialog_cannot_ask_is_named(self):
+        rule = self.env["discipline.stage.rule"].search([("stage_id", "=", self.offer.id)], limit=1)
+        field = self.env["ir.model.fields"]._get
+        rule.partner_field_ids = field("res.partner", "employee") | field("res.partner", "bank_ids")
+        deal = self._deal()
+        move = self.env["discipline.stage.move"].with_user(self.anna)
+        values = move.with_context(default_lead_id=deal.id, default_stage_id=self.offer.id).default_get(
+            ["lead_id", "stage_id", "line_ids", "form_missing"]
+        )
+        self.assertIn(field("res.partner", "bank_ids").field_description, values["form_missing"])
+        line = next(line[2] for line in values["line_ids"] if line[2]["field_name"] == "employee")
+        self.assertEqual(line["ttype"], "boolean")
+        self.assertTrue(self.env["discipline.stage.move.line"].new({**line, "value_flag": True})._value())
+
     def test_going_back_and_programs_are_not_asked(self):
         deal = self._deal(stage_id=self.third.id)
         self.authenticate(self.anna.login, self.anna.login)

@@ -265,6 +265,7 @@ class DisciplineContactLog(models.TransientModel):
                 text = self.env._("Not counted: %(reason)s.", reason=labels[contacts.rejected_reason].lower())
         else:
             text = self.env._("%(counted)s of %(total)s contacts counted.", counted=len(counted), total=len(contacts))
+        stage_move = self.env.context.get("discipline_stage_move")
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -272,6 +273,9 @@ class DisciplineContactLog(models.TransientModel):
                 "title": self.env._("Contact logged"),
                 "message": text,
                 "type": "success" if len(counted) == len(contacts) else "warning",
-                "next": {"type": "ir.actions.act_window_close"},
+                # whoever came from a deal that may not move yet goes back to it
+                "next": self.env["discipline.stage.move"]._again(*stage_move)
+                if stage_move
+                else {"type": "ir.actions.act_window_close"},
             },
         }

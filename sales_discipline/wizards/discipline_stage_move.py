@@ -6,6 +6,8 @@ from odoo.fields import Command
 
 TEXT = ("char", "text", "html")
 NUMBER = ("float", "monetary", "integer")
+#: kinds of fields that the dialog asks for itself; the others are filled in on the deal's form
+ASKED = (*TEXT, *NUMBER, "selection", "boolean", "date", "datetime", "many2one", "many2many")
 
 
 class DisciplineStageMove(models.TransientModel):
@@ -18,6 +20,7 @@ class DisciplineStageMove(models.TransientModel):
     note = fields.Text()
     note_missing = fields.Boolean(readonly=True)
     contacts_missing = fields.Char("Contacts to Hold", readonly=True)
+    form_missing = fields.Char("Fill in on the Deal", readonly=True)
 
     @api.model
     def default_get(self, fields):
@@ -31,12 +34,17 @@ class DisciplineStageMove(models.TransientModel):
         company = lead.company_id or self.env.company
         missing = Rule._passed(lead.stage_id.id, stage.id, lead.team_id.id, company.id)._missing(lead)
         labels = [Rule._label(*item) for item in missing if item[0] == "contact"]
+        fields_missing = [(item, self._describe(*item)) for item in missing if item[0] in ("lead", "partner")]
         values |= {
             "line_ids": [
-                Command.create({"source": kind, "field_name": key, **self._describe(kind, key)})
-                for kind, key in missing
-                if kind in ("lead", "partner")
+                Command.create({"source": kind, "field_name": key, **described})
+                for (kind, key), described in fields_missing
+                if described["ttype"] in ASKED
             ],
+            "form_missing": ", ".join(
+                described["name"] for _item, described in fields_missing if described["ttype"] not in ASKED
+            )
+            or False,
             "note_missing": ("note", False) in missing,
             "contacts_missing": ", ".join(labels) or False,
         }
@@ -51,6 +59,39 @@ class DisciplineStageMove(models.TransientModel):
             "ttype": field.type,
             "comodel": field.comodel_name or False,
         }
+
+    def action_log_contact(self):
+        """Log the contact that is missing; afterwards this dialog comes back."""
+        self.ensure_one()
+        Channel = self.env["discipline.channel"]
+        rules = self.env["discipline.stage.rule"]._passed(
+            self.lead_id.stage_id.id,
+            self.stage_id.id,
+            self.lead_id.team_id.id,
+            (self.lead_id.company_id or self.env.company).id,
+        )
+        channels = [key for kind, key in rules._missing(self.lead_id) if kind == "contact"]
+        action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_contact_log_action")
+        action["context"] = {
+            "active_model": "crm.lead",
+            "active_id": self.lead_id.id,
+            "active_ids": self.lead_id.ids,
+            "default_channel_id": Channel.browse(channels[:1]).id,
+            "discipline_stage_move": [self.lead_id.id, self.stage_id.id],
+        }
+        return action
+
+    def action_open_lead(self):
+        """Open the deal: some fields can be filled in on its form alone."""
+        self.ensure_one()
+        return self.lead_id.get_formview_action()
+
+    @api.model
+    def _again(self, lead_id, stage_id):
+        """Return the action that asks once more for what is missing."""
+        action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_stage_move_action")
+        action["context"] = {"default_lead_id": lead_id, "default_stage_id": stage_id}
+        return action
 
     def action_move(self):
         """Write what was filled in and move the deal; what is still missing is refused as everywhere.
@@ -89,6 +130,7 @@ class DisciplineStageMoveLine(models.TransientModel):
     value_text = fields.Char("Text")
     value_number = fields.Float("Number")
     value_date = fields.Date("Date")
+    value_flag = fields.Boolean("Yes")
     value_id = fields.Many2oneReference("Record", model_field="comodel")
 
     def _value(self):
@@ -106,6 +148,8 @@ class DisciplineStageMoveLine(models.TransientModel):
             return self._selection_key(field)
         if field.type in NUMBER:
             return int(self.value_number) if field.type == "integer" else self.value_number
+        if field.type == "boolean":
+            return self.value_flag
         if field.type in ("date", "datetime"):
             return self.value_date
         if field.type == "many2one":
