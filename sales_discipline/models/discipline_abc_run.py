@@ -229,7 +229,6 @@ class DisciplineAbcRun(models.Model):
             self._forget()
         self.env.flush_all()
         self.env.cr.execute(self._lines_sql())
-        self.env.cr.execute(self._xyz_sql())
         self.env.cr.execute(self._totals_sql())
         self.invalidate_recordset()
         figures = self.env.execute_query(
@@ -321,8 +320,6 @@ class DisciplineAbcRun(models.Model):
         Shares are compared as exact products (100 * before < bound * total); nothing is divided before it is shown.
         """
         bought, rest = self.env["discipline.abc.class"]._bounds()
-        date_from, date_to = self._window()
-        sums = self.env["discipline.revenue"]._sums_sql(self.company_id, date_from, date_to, [self.kind, "return"])
         fresh, in_grace = self._grace_sql()
         order = {row.id: index for index, row in enumerate(bought + rest)}
         return SQL(
@@ -331,7 +328,7 @@ class DisciplineAbcRun(models.Model):
             class AS (SELECT * FROM unnest(%(class_ids)s::int[], %(class_orders)s::int[]) AS t(id, place)),
             waiting AS (%(waiting)s),
             customer AS (
-                SELECT c.partner_id AS customer_id, COALESCE(s.amount, 0) AS revenue, c.abc_locked,
+                SELECT c.partner_id AS customer_id, COALESCE(s.amount, 0) AS revenue, s.variation, c.abc_locked,
                        COALESCE(w.class_to_id, c.abc_class_id) AS former_id
                   FROM discipline_customer c
              LEFT JOIN sums s ON s.customer_id = c.partner_id
@@ -339,18 +336,18 @@ class DisciplineAbcRun(models.Model):
                  WHERE c.in_base AND c.company_id = %(company)s
             ),
             ranked AS (
-                SELECT customer_id, revenue, abc_locked, former_id, row_number() OVER rising AS rank,
+                SELECT customer_id, revenue, variation, abc_locked, former_id, row_number() OVER rising AS rank,
                        sum(revenue) OVER rising - revenue AS before, sum(revenue) OVER () AS total,
                        count(*) OVER () AS buyers
                   FROM customer WHERE revenue > 0
                 WINDOW rising AS (ORDER BY revenue DESC, customer_id ROWS UNBOUNDED PRECEDING)
             ),
             ruled AS (
-                SELECT customer_id, revenue, abc_locked, former_id, rank, before, total, buyers,
+                SELECT customer_id, revenue, variation, abc_locked, former_id, rank, before, total, buyers,
                        %(rule)s AS rule_id, %(within)s AS within
                   FROM ranked
                  UNION ALL
-                SELECT customer_id, revenue, abc_locked, former_id, NULL, NULL, NULL, NULL, %(rest)s, FALSE
+                SELECT customer_id, revenue, NULL, abc_locked, former_id, NULL, NULL, NULL, NULL, %(rest)s, FALSE
                   FROM customer WHERE revenue <= 0
             ),
             settled AS (
@@ -365,10 +362,15 @@ class DisciplineAbcRun(models.Model):
             )
             INSERT INTO discipline_abc_run_line
                    (run_id, company_id, partner_id, customer_ref, rank, percentile, revenue_to, share_to, cumulative,
-                    class_from_id, class_rule_id, class_to_id, kept, moved, revenue_from, share_from, known_from,
+                    variation, xyz, class_from_id, class_rule_id, class_to_id, kept, moved, revenue_from, share_from,
+                    known_from,
                     create_uid, create_date, write_uid, write_date)
             SELECT %(run)s, %(company)s, s.customer_id, s.customer_id, s.rank, (100 * s.rank + s.buyers - 1) / s.buyers,
                    s.revenue, round(100 * s.before / s.total, 3), round(100 * (s.before + s.revenue) / s.total, 3),
+                   round(s.variation, 1),
+                   CASE WHEN s.variation <= %(x)s::numeric THEN 'x'
+                        WHEN s.variation <= %(y)s::numeric THEN 'y'
+                        WHEN s.variation IS NOT NULL THEN 'z' END,
                    s.former_id, s.rule_id,
                    CASE WHEN s.kept IS NULL THEN s.rule_id ELSE s.former_id END,
                    CASE WHEN s.former_id IS DISTINCT FROM s.rule_id THEN s.kept END,
@@ -378,7 +380,9 @@ class DisciplineAbcRun(models.Model):
               FROM settled s
          LEFT JOIN discipline_abc_run_line l ON l.run_id = %(former_run)s AND l.customer_ref = s.customer_id
             """,
-            sums=sums,
+            sums=self._bought_sql(),
+            x=str(self.company_id.discipline_xyz_x),
+            y=str(self.company_id.discipline_xyz_y),
             fresh=fresh,
             waiting=self._waiting_sql(),
             class_ids=list(order),
@@ -393,37 +397,32 @@ class DisciplineAbcRun(models.Model):
             uid=self.env.uid,
         )
 
-    def _xyz_sql(self):
-        """Return the statement that says how evenly each customer buys: deviation of his months / their mean.
+    def _bought_sql(self):
+        """Return the query (customer_id, amount, variation) of the window: what was bought, and how evenly.
 
-        Months without purchases count as 0, so sums and sums of squares over the months with purchases suffice.
+        The variation is the deviation of a customer's months, in percent of their mean. Months without purchases
+        count as 0, so sums and sums of squares over the months with purchases suffice.
         """
-        date_to = self._window()[1]
-        Calendar = self.env["discipline.calendar"]
-        starts = [Calendar._months_back(date_to, number) for number in range(self.months, 0, -1)]
-        months = SQL(" UNION ALL ").join(
-            self.env["discipline.revenue"]._sums_sql(
-                self.company_id, start, fields.Date.add(start, months=1), [self.kind, "return"]
-            )
-            for start in starts
-        )
-        return SQL(
+        Revenue = self.env["discipline.revenue"]
+        window = (self.company_id, *self._window(), [self.kind, "return"])
+        query = SQL(
             """
-            UPDATE discipline_abc_run_line l
-               SET variation = round(v.variation, 1),
-                   xyz = CASE WHEN v.variation <= %(x)s::numeric THEN 'x'
-                              WHEN v.variation <= %(y)s::numeric THEN 'y' ELSE 'z' END
-              FROM (SELECT customer_id,
-                           100 * sqrt(GREATEST(%(months)s * sum(amount * amount) - sum(amount) * sum(amount), 0))
-                           / sum(amount) AS variation
-                      FROM (%(sums)s) m GROUP BY customer_id HAVING sum(amount) > 0) v
-             WHERE l.run_id = %(run)s AND l.customer_ref = v.customer_id
+            SELECT customer_id, sum(amount) AS amount,
+                   CASE WHEN sum(amount) > 0 THEN
+                       100 * sqrt(GREATEST(%(months)s * sum(amount * amount) - sum(amount) * sum(amount), 0))
+                       / sum(amount) END AS variation
+              FROM (%(sums)s) m GROUP BY customer_id
             """,
-            x=str(self.company_id.discipline_xyz_x),
-            y=str(self.company_id.discipline_xyz_y),
             months=self.months,
-            sums=months,
-            run=self.id,
+            sums=Revenue._sums_sql(*window, by_month=True),
+        )
+        if not Revenue._rates(self.company_id):
+            return query
+        # converted sums are rounded once, not month by month
+        return SQL(
+            "SELECT t.customer_id, t.amount, m.variation FROM (%s) t JOIN (%s) m ON m.customer_id = t.customer_id",
+            Revenue._sums_sql(*window),
+            query,
         )
 
     def _totals_sql(self):

@@ -77,7 +77,7 @@ class DisciplineRevenue(models.Model):
         return sorted({company.discipline_revenue_kinds, "return"})
 
     @api.model
-    def _sums_sql(self, company, date_from, date_to, kinds=None, partner_ids=None):
+    def _sums_sql(self, company, date_from, date_to, kinds=None, partner_ids=None, by_month=False):
         """Return the query (customer_id, amount) of what ``company``'s customers bought in an interval.
 
         Purchases in a company with another currency are converted at today's rate; all others are summed exactly.
@@ -86,7 +86,9 @@ class DisciplineRevenue(models.Model):
         :param date_to: the first day that is no longer in it
         :param kinds: keys of KINDS; by default the company's
         :param partner_ids: ids of customers; None means all
+        :param by_month: a row for each of a customer's months
         """
+        month = SQL(", date_trunc('month', r.date)") if by_month else SQL()
         limit = SQL() if partner_ids is None else SQL("AND r.customer_ref = ANY(%s)", list(partner_ids))
         where = SQL(
             "r.voided_at IS NULL AND r.date >= %(date_from)s AND r.date < %(date_to)s AND r.kind = ANY(%(kinds)s) "
@@ -100,20 +102,24 @@ class DisciplineRevenue(models.Model):
         if not rates:
             return SQL(
                 "SELECT r.customer_ref AS customer_id, sum(r.amount) AS amount FROM discipline_revenue r WHERE %s "
-                "GROUP BY r.customer_ref",
+                "GROUP BY r.customer_ref %s",
                 where,
+                month,
             )
         return SQL(
             """
             SELECT s.customer_ref AS customer_id,
                    sum(CASE WHEN f.rate IS NULL THEN s.amount ELSE round(s.amount * f.rate, %(digits)s) END) AS amount
-              FROM (SELECT r.customer_ref, r.company_id, sum(r.amount) AS amount FROM discipline_revenue r
-                     WHERE %(where)s GROUP BY r.customer_ref, r.company_id) s
+              FROM (SELECT r.customer_ref, r.company_id, sum(r.amount) AS amount %(month_as)s FROM discipline_revenue r
+                     WHERE %(where)s GROUP BY r.customer_ref, r.company_id %(month)s) s
          LEFT JOIN unnest(%(companies)s::int[], %(rates)s::numeric[]) AS f(company_id, rate)
                 ON f.company_id = s.company_id
-          GROUP BY s.customer_ref
+          GROUP BY s.customer_ref %(by_month)s
             """,
             where=where,
+            month=month,
+            month_as=SQL("%s AS month", month) if by_month else SQL(),
+            by_month=SQL(", s.month") if by_month else SQL(),
             digits=company.currency_id.decimal_places,
             companies=list(rates),
             rates=list(rates.values()),
