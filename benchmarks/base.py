@@ -435,7 +435,13 @@ class Loader:
             period = self.env["discipline.period"]._open_for(self.company, day)
             Compliance._evaluate(period, progress=lambda done, total: self.cr.commit())
             self.cr.commit()
-            Compliance._freeze(period, progress=lambda done, total: self.cr.commit())
+            self.cr.execute(
+                "SELECT DISTINCT customer_ref FROM discipline_compliance WHERE period_id = %s ORDER BY 1", [period.id]
+            )
+            judged = [row[0] for row in self.cr.fetchall()]
+            for begin in range(0, len(judged), 10_000):
+                Compliance._freeze(period, judged[begin : begin + 10_000])
+                self.cr.commit()
             period.write({"state": "closed", "closed_at": period.date_end + timedelta(days=6),
                           "closing_at": period.date_end + timedelta(days=6)})  # fmt: skip
             self.cr.commit()
