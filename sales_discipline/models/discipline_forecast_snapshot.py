@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import psycopg2.errors
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -87,10 +88,9 @@ class DisciplineForecastSnapshot(models.Model):
         self.env["crm.lead"].flush_model()
         moment = Calendar._day_begins(day, company)
         rates = self._fetch_rates(company, moment)
-        snapshot = self._ledger().create(
+        snapshot = self._begin(company, day)
+        snapshot.write(
             {
-                "day": day,
-                "company_id": company.id,
                 "first_of_month": day.day <= 7,
                 "reconstructed": day < Calendar._today(company),
                 "rates": rates.to_json(),
@@ -100,6 +100,30 @@ class DisciplineForecastSnapshot(models.Model):
         self.env["discipline.forecast.line"]._insert(snapshot, moment, rates)
         snapshot.write({**snapshot._fetch_totals(), "accuracy": self._fetch_accuracy(company, moment)})
         return snapshot
+
+    @api.model
+    def _begin(self, company, day):
+        """Return a new, empty snapshot of a day.
+
+        :raise psycopg2.errors.SerializationFailure: where another worker freezes the same day at this moment; Odoo
+            then begins anew, and finds it frozen
+        """
+        rows = self.env.execute_query(
+            SQL(
+                """
+                INSERT INTO discipline_forecast_snapshot
+                       (company_id, day, create_uid, create_date, write_uid, write_date)
+                VALUES (%(company)s, %(day)s, %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC')
+                ON CONFLICT (company_id, day) DO NOTHING RETURNING id
+                """,
+                company=company.id,
+                day=day,
+                uid=self.env.uid,
+            )
+        )
+        if not rows:
+            raise psycopg2.errors.SerializationFailure(f"the forecast of {day} is already frozen")
+        return self.browse(rows[0])._ledger()
 
     def _fetch_totals(self):
         """Return how many deals are open, their sum, and what of it is expected, as values to write."""
