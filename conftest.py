@@ -1,6 +1,17 @@
-"""What holds for every run of pytest here: Odoo's tests may live outside addons, and a skipped test is a failure."""
+"""What holds for every run of pytest here.
+
+Odoo's tests may live outside addons, a skipped test is a failure, and properties are tried on the same examples each
+time; `--hypothesis-profile=search` looks for new ones.
+"""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# a busy machine is slow, not wrong
+BUSY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "database": None}
+settings.register_profile("fixed", derandomize=True, **BUSY)
+settings.register_profile("search", max_examples=2000, **BUSY)
+settings.load_profile("fixed")
 
 
 def pytest_configure(config):

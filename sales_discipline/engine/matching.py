@@ -259,7 +259,8 @@ class Customers:
             return None
         if key == "id":
             text = re.sub(r"\.0+$", "", str(value).strip())
-            return [int(text)] if text.isdigit() and int(text) in self._by_id else []
+            # eighteen digits are more than any id has; other digits than 0 to 9 (as a superscript two) are no id
+            return [int(text)] if re.fullmatch(r"[0-9]{1,18}", text) and int(text) in self._by_id else []
         if key == "vat":
             return self._by_vat(row)
         if key in ("email", "phone"):
