@@ -11,6 +11,11 @@ from itertools import groupby
 from math import exp, floor, log, sqrt
 from statistics import NormalDist
 
+#: sums of shares are exact to this
+ROUNDING = 1e-12
+#: the exponential of more is beyond a float; that of minus it is 0 already
+LARGEST = 700.0
+
 
 def normal_quantile(level: float) -> float:
     """Return z such that a share ``level`` of a normal distribution lies within -z..z (0.95: 1.96)."""
@@ -134,11 +139,12 @@ def cumulative_incidence(
 
 def _band(share: float, variance: float, z: float) -> tuple[float, float]:
     """Return the band of an incidence; on the log(-log) scale it never leaves 0..1."""
-    if not 0 < share < 1:
+    # what is 1 but for rounding has no band: its logarithm, and so the width, would be rounding alone
+    if not ROUNDING < share < 1 - ROUNDING:
         return share, share
     transformed = log(-log(share))
     half = z * sqrt(variance) / (share * abs(log(share)))
-    return exp(-exp(transformed + half)), exp(-exp(transformed - half))
+    return exp(-exp(min(transformed + half, LARGEST))), exp(-exp(transformed - half))
 
 
 def incidence_at(points: Sequence[IncidencePoint], day: float) -> float:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from engine.statistics import cumulative_incidence, incidence_at, quantile, shrink, wilson
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 REFERENCE = json.loads((Path(__file__).parent / "reference/incidence.json").read_text())["cases"]
@@ -83,6 +83,7 @@ def test_a_deal_that_is_open_is_neither_won_nor_lost():
 rows = st.lists(st.tuples(st.integers(1, 40), st.sampled_from(["won", "lost", None])), max_size=60)
 
 
+@example([(day, "won") for day in (1, 2, 2, 3, 3, 4)] + [(2, None)] * 3)
 @given(rows)
 def test_won_lost_and_open_make_one_and_only_grow(rows):
     won, lost = (cumulative_incidence(rows, end) for end in ("won", "lost"))
@@ -94,6 +95,7 @@ def test_won_lost_and_open_make_one_and_only_grow(rows):
         last = one.incidence
 
 
+@example([(day, "won") for day in (1, 1, 1, 2, 2, 3, 3)])
 @given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from(["won", "lost"])), min_size=1, max_size=60))
 def test_without_open_deals_it_is_the_plain_share(rows):
     points = cumulative_incidence(rows, "won")
