@@ -10,19 +10,20 @@ What rests on a decision of ours, not on the files:
 * Targets are made up by a rule (``ahead.py``); Odoo learns its probabilities from the deals.
 * Phones, e-mails, addresses and contact persons are simulated (``cards.py``), and entered by their managers over the
   last three weeks.
+* Rates of the percent and two managers' claims on customers that are nobody's are made up (``portfolio_room.py``).
 * The months are closed one after the other, then the program proposes new managers for the last one's neglected
   customers, as it does at night.
 """
 
 import logging
 
-from .card_room import CardRoom
 from .company import MODULE
+from .portfolio_room import PortfolioRoom
 
 _logger = logging.getLogger(__name__)
 
 
-class Demonstration(CardRoom):
+class Demonstration(PortfolioRoom):
     """One load, step by step; every step may rest on those before it."""
 
 
@@ -59,6 +60,8 @@ STEPS = (
     "judge",
     "plans",
     "cards",
+    "percent",
+    "claims",
     "targets",
     "forecast",
 )

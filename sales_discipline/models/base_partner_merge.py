@@ -21,6 +21,7 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
         self.env.flush_all()
         sources = src_partners.sudo().filtered("discipline_id")
         target = dst_partner.sudo()
+        self._discipline_make_way(src_partners.ids, target.id)
         self.env["discipline.revenue"]._merge_customers(src_partners.ids, target)
         if not sources:
             return
@@ -48,6 +49,13 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
         if target_row:
             self.env["discipline.compliance"]._evaluate_customers(target.ids)
             self.env["discipline.contact"]._refresh_customers(target.ids)
+
+    @api.model
+    def _discipline_make_way(self, source_ids, target_id):
+        """Settle what may stand once per customer and would stand twice after the merge (a hook).
+
+        One row in the way, and Odoo deletes every row of that table that names a source, decided ones too.
+        """
 
     @api.model
     def _discipline_repoint(self, source_ids, target_id):

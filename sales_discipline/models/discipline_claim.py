@@ -550,3 +550,26 @@ class DisciplineCustomer(models.Model):
             "view_mode": "form",
             "views": [(False, "form")],
         }
+
+
+class BasePartnerMergeAutomaticWizard(models.TransientModel):
+    _inherit = "base.partner.merge.automatic.wizard"
+
+    @api.model
+    def _discipline_make_way(self, source_ids, target_id):
+        """A list claims a customer once: what was given stays, else the claim on the remaining customer."""
+        super()._discipline_make_way(source_ids, target_id)
+        self.env.cr.execute(
+            SQL(
+                """
+                DELETE FROM discipline_claim WHERE id IN (
+                    SELECT id FROM (
+                        SELECT id, row_number() OVER (PARTITION BY list_id ORDER BY (state = 'accepted') DESC,
+                                                      (partner_id = %(target)s) DESC, id) AS place
+                          FROM discipline_claim WHERE partner_id = ANY(%(ids)s)) AS ranked
+                     WHERE place > 1)
+                """,
+                target=target_id,
+                ids=[*source_ids, target_id],
+            )
+        )

@@ -44,6 +44,9 @@ class DisciplineCustomer(models.Model):
     partner_id = fields.Many2one("res.partner", "Customer", required=True, readonly=True, ondelete="cascade")
     company_id = fields.Many2one("res.company", readonly=True, index=True, ondelete="cascade")
     in_base = fields.Boolean("In the Customer Base", readonly=True, default=True)
+    # the last stay; of those before it the assignments tell
+    base_from = fields.Date("In the Base since", readonly=True)
+    base_until = fields.Date("Left the Base on", readonly=True, help="The first day on which he is not in the base.")
     in_base_forced = fields.Selection(
         [("in", "Always"), ("out", "Never")],
         "In the Base by Hand",
@@ -173,12 +176,14 @@ class DisciplineCustomer(models.Model):
         Partner.flush_model()
         self.flush_model()
         fallback = self.env["res.company"]._discipline_first().id
+        companies, Calendar = self.env["res.company"]._discipline_all(), self.env["discipline.calendar"]
         changed = [
             row[0]
             for row in self.env.execute_query(
                 SQL(
                     """
                     WITH ruled AS (%(ruled)s),
+                    today AS (SELECT * FROM unnest(%(companies)s::int[], %(days)s::date[]) AS t(company_id, day)),
                     wanted AS (
                         SELECT p.id, COALESCE(c.in_base_forced, CASE WHEN r.id IS NULL THEN 'out' ELSE 'in' END) = 'in'
                                      AND p.active AS inside,
@@ -191,9 +196,11 @@ class DisciplineCustomer(models.Model):
                          WHERE (r.id IS NOT NULL OR c.id IS NOT NULL) %(limit)s
                     ), born AS (
                         INSERT INTO discipline_customer
-                               (partner_id, company_id, in_base, state, create_uid, create_date, write_uid, write_date)
-                        SELECT id, company_id, TRUE, 'none', 1, now() AT TIME ZONE 'UTC', 1, now() AT TIME ZONE 'UTC'
-                          FROM wanted WHERE cid IS NULL AND inside
+                               (partner_id, company_id, in_base, base_from, state, create_uid, create_date, write_uid,
+                                write_date)
+                        SELECT id, company_id, TRUE, day, 'none', 1, now() AT TIME ZONE 'UTC', 1,
+                               now() AT TIME ZONE 'UTC'
+                          FROM wanted LEFT JOIN today USING (company_id) WHERE cid IS NULL AND inside
                       ORDER BY id
                             ON CONFLICT (partner_id) DO NOTHING
                      RETURNING id, partner_id
@@ -201,8 +208,11 @@ class DisciplineCustomer(models.Model):
                         UPDATE res_partner p SET discipline_id = born.id FROM born WHERE p.id = born.partner_id
                     ), moved AS (
                         UPDATE discipline_customer c
-                           SET in_base = w.inside, company_id = w.company_id, write_date = now() AT TIME ZONE 'UTC'
-                          FROM wanted w
+                           SET in_base = w.inside, company_id = w.company_id, write_date = now() AT TIME ZONE 'UTC',
+                               base_from = CASE WHEN w.inside AND NOT w.in_base THEN w.day ELSE c.base_from END,
+                               base_until = CASE WHEN w.inside THEN NULL WHEN w.in_base THEN w.day
+                                                 ELSE c.base_until END
+                          FROM (SELECT * FROM wanted LEFT JOIN today USING (company_id)) w
                          WHERE c.id = w.cid
                            AND (c.in_base IS DISTINCT FROM w.inside OR c.company_id IS DISTINCT FROM w.company_id)
                      RETURNING c.partner_id
@@ -212,11 +222,13 @@ class DisciplineCustomer(models.Model):
                     ruled=query.select(SQL("%s AS id", SQL.identifier(query.table, "id"))),
                     fallback=fallback,
                     limit=limit,
+                    companies=companies.ids,
+                    days=[Calendar._today(company) for company in companies],
                 )
             )
         ]
         if changed:
-            self.invalidate_model(["in_base", "company_id", "partner_id"])
+            self.invalidate_model(["in_base", "base_from", "base_until", "company_id", "partner_id"])
             Partner.invalidate_model(["discipline_id", *Partner._discipline_related_fields()])
         return changed
 

@@ -4,6 +4,8 @@ A purchase belongs to whoever answered for the customer on its day; for some day
 has a share of it. What is paid out is locked: purchases that come later and those taken back stand in the next month.
 """
 
+from collections import defaultdict
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
@@ -184,6 +186,12 @@ class DisciplinePercentRule(models.Model):
             [("company_id", "=", company.id), ("valid_from", "<=", month)], order="valid_from desc", limit=1
         )
 
+    @api.model
+    def _in_months(self, company, months):
+        """Return the rule that holds in each of these months, in their order."""
+        rules = self.sudo().search([("company_id", "=", company.id)], order="valid_from desc")
+        return [rules.filtered(lambda rule, month=month: rule.valid_from <= month)[:1] for month in months]
+
     def _coefficient(self, attainment):
         """Return by how much a manager's percent is multiplied.
 
@@ -323,6 +331,9 @@ class DisciplinePercentStatement(models.Model):
             .exists()
         }
         due = {row["user_id"] for row in rows} - set(locked.mapped("manager_ref"))
+        earned = defaultdict(list)
+        for row in rows:
+            earned[row["user_id"]].append(row)
         drafts.filtered(lambda draft: draft.manager_ref not in due).unlink()
         there = {draft.manager_ref: draft for draft in drafts.exists()}
         fresh = Statement.create(
@@ -340,7 +351,7 @@ class DisciplinePercentStatement(models.Model):
         there.update({draft.manager_ref: draft for draft in fresh})
         self._store(there, [row for row in rows if row["user_id"] in due])
         for user, draft in there.items():
-            own = [row for row in rows if row["user_id"] == user]
+            own = earned[user]
             draft.write(
                 {
                     "attainment": figures.get(user) or 0,
@@ -368,8 +379,16 @@ class DisciplinePercentStatement(models.Model):
         :return: list of dicts: user_id, revenue_id, partner_id, date, amount, share, percent, coefficient, payable,
             kind (month, late or back), source_id (the line that is taken back)
         """
-        rows = self._earned(company, month, fields.Date.add(month, months=1), "month", coefficients)
-        paid_months = [
+        return self._earned(company, month, coefficients) + self._taken_back(company, month)
+
+    @api.model
+    def _earned(self, company, month, coefficients):
+        """Return what is earned with the month's purchases, and with those of paid months that came in late.
+
+        A purchase that is in a paid statement is paid for. A late one counts by its own month's rule and coefficient,
+        and waits where its manager's statement of that month is a draft still.
+        """
+        paid = [
             row[0]
             for row in self.env.execute_query(
                 SQL(
@@ -380,47 +399,23 @@ class DisciplinePercentStatement(models.Model):
                 )
             )
         ]
-        for past in paid_months:
-            frozen = {
-                row[0]: row[1]
-                for row in self.env.execute_query(
-                    SQL(
-                        "SELECT manager_ref, coefficient FROM discipline_percent_statement "
-                        "WHERE company_id = %s AND month = %s AND state = 'locked'",
-                        company.id,
-                        past,
-                    )
-                )
-            }
-            waiting = {
-                row[0]
-                for row in self.env.execute_query(
-                    SQL(
-                        "SELECT manager_ref FROM discipline_percent_statement "
-                        "WHERE company_id = %s AND month = %s AND state = 'draft'",
-                        company.id,
-                        past,
-                    )
-                )
-            }
-            late = self._earned(company, past, fields.Date.add(past, months=1), "late", frozen)
-            rows += [row for row in late if row["user_id"] not in waiting]
-        return rows + self._taken_back(company, month)
-
-    @api.model
-    def _earned(self, company, date_from, date_to, kind, coefficients):
-        """Return what is earned with the purchases of one month that are in no paid statement of their manager yet."""
-        rule = self.env["discipline.percent.rule"]._on(company, date_from)
+        months = [month, *paid]
+        rules = self.env["discipline.percent.rule"]._in_months(company, months)
         names = (
             "user_id", "revenue_id", "partner_id", "date", "amount", "share", "percent", "coefficient", "payable",
-            "is_tail",
+            "is_tail", "kind",
         )  # fmt: skip
         found = self.env.execute_query(
             SQL(
                 """
-                WITH bought AS (
-                    SELECT r.id, r.customer_ref, r.partner_id, r.date, r.amount
+                WITH months AS (
+                    SELECT * FROM unnest(%(months)s::date[], %(tails)s::int[], %(shares)s::numeric[])
+                                  AS m(month, tail, tail_share)
+                ), bought AS (
+                    SELECT r.id, r.customer_ref, r.partner_id, r.date, r.amount, m.month, m.tail, m.tail_share,
+                           CASE WHEN m.month = %(month)s THEN 'month' ELSE 'late' END AS kind
                       FROM discipline_revenue r
+                      JOIN months m ON m.month = date_trunc('month', r.date)::date
                      WHERE r.company_id = %(company)s AND r.date >= %(date_from)s AND r.date < %(date_to)s
                        AND r.voided_at IS NULL AND r.kind = ANY(%(kinds)s)
                 ), held AS (
@@ -436,16 +431,18 @@ class DisciplinePercentStatement(models.Model):
                             WHERE a.customer_ref = b.customer_ref AND a.voided_at IS NULL AND a.date_to <= b.date
                               AND a.date_to > a.date_from
                          ORDER BY a.date_to DESC, a.id DESC LIMIT 1) p
-                        ON p.date_to + %(tail)s > b.date AND p.manager_ref IS DISTINCT FROM h.manager_ref
+                        ON p.date_to + b.tail > b.date AND p.manager_ref IS DISTINCT FROM h.manager_ref
                 ), shared AS (
-                    SELECT id, customer_ref, partner_id, date, amount, holder AS user_id, FALSE AS is_tail,
-                           CASE WHEN previous IS NULL THEN 100 ELSE 100 - %(share)s END AS share
+                    SELECT id, customer_ref, partner_id, date, amount, month, kind, holder AS user_id,
+                           FALSE AS is_tail, CASE WHEN previous IS NULL THEN 100 ELSE 100 - tail_share END AS share
                       FROM held WHERE holder IS NOT NULL
                  UNION ALL
-                    SELECT id, customer_ref, partner_id, date, amount, previous, TRUE, %(share)s
+                    SELECT id, customer_ref, partner_id, date, amount, month, kind, previous, TRUE, tail_share
                       FROM held WHERE previous IS NOT NULL
                 ), rated AS (
-                    SELECT s.*, COALESCE(t.percent, 0)::numeric AS percent, COALESCE(k.coefficient, 1) AS coefficient
+                    SELECT s.*, COALESCE(t.percent, 0)::numeric AS percent,
+                           COALESCE(CASE WHEN s.kind = 'month' THEN k.coefficient ELSE f.coefficient END, 1)
+                           AS coefficient
                       FROM shared s
                  LEFT JOIN discipline_customer c ON c.partner_id = s.customer_ref
                  LEFT JOIN LATERAL (%(class_on_day)s) x ON TRUE
@@ -459,30 +456,36 @@ class DisciplinePercentStatement(models.Model):
                                   r.valid_from DESC, r.id DESC LIMIT 1) t ON TRUE
                  LEFT JOIN unnest(%(users)s::int[], %(coefficients)s::numeric[]) AS k(user_id, coefficient)
                         ON k.user_id = s.user_id
-                     WHERE s.share > 0
-                       AND NOT EXISTS (SELECT FROM discipline_percent_line l
-                                         JOIN discipline_percent_statement m ON m.id = l.statement_id
-                                        WHERE l.revenue_ref = s.id AND m.state = 'locked' %(same)s)
+                 LEFT JOIN discipline_percent_statement f
+                        ON f.company_id = %(company)s AND f.month = s.month AND f.manager_ref = s.user_id
+                     WHERE s.share > 0 AND (s.kind = 'month' OR f.state IS DISTINCT FROM 'draft')
+                       AND NOT EXISTS (
+                           SELECT FROM discipline_percent_line l
+                             JOIN discipline_percent_statement m ON m.id = l.statement_id
+                            WHERE l.revenue_ref = s.id AND m.state = 'locked'
+                              -- whoever was paid for a purchase of a paid month stays paid, also where customers
+                              -- merged since
+                              AND (s.kind = 'late' OR m.manager_ref = s.user_id))
                 )
                 SELECT user_id, id, partner_id, date, amount, share, percent, coefficient,
-                       round(amount * share / 100 * percent / 100 * coefficient, %(digits)s), is_tail
-                  FROM rated ORDER BY user_id, date, id, is_tail
+                       round(amount * share / 100 * percent / 100 * coefficient, %(digits)s), is_tail, kind
+                  FROM rated ORDER BY kind = 'late', month, user_id, date, id, is_tail
                 """,
                 company=company.id,
-                date_from=date_from,
-                date_to=date_to,
+                month=month,
+                months=months,
+                tails=[rule.tail_days or 0 for rule in rules],
+                shares=[str(rule.tail_share or 0) for rule in rules],
+                date_from=min(months),
+                date_to=fields.Date.add(month, months=1),
                 kinds=self.env["discipline.revenue"]._kinds(company),
-                tail=rule.tail_days or 0,
-                share=SQL("%s::numeric", str(rule.tail_share or 0)),
                 class_on_day=self._class_on_day_sql(),
-                # whoever was paid for a purchase of a paid month stays paid, also where customers merged since
-                same=SQL("AND m.manager_ref = s.user_id") if kind == "month" else SQL(),
                 users=list(coefficients),
                 coefficients=[str(value) for value in coefficients.values()],
                 digits=company.currency_id.decimal_places,
             )
         )
-        return [{**dict(zip(names, row, strict=True)), "kind": kind, "source_id": None} for row in found]
+        return [{**dict(zip(names, row, strict=True)), "source_id": None} for row in found]
 
     @api.model
     def _class_on_day_sql(self):

@@ -394,3 +394,20 @@ class DisciplineTransferRequest(models.Model):
             "res_id": self.partner_id.id,
             "view_mode": "form",
         }
+
+
+class BasePartnerMergeAutomaticWizard(models.TransientModel):
+    _inherit = "base.partner.merge.automatic.wizard"
+
+    @api.model
+    def _discipline_make_way(self, source_ids, target_id):
+        """One open request about a customer: that about the remaining one stays, else the oldest."""
+        super()._discipline_make_way(source_ids, target_id)
+        requests = (
+            self.env["discipline.transfer.request"]
+            .sudo()
+            .search([("partner_id", "in", [*source_ids, target_id]), ("state", "in", OPEN)], order="id")
+        )
+        kept = (requests.filtered(lambda request: request.partner_id.id == target_id) or requests)[:1]
+        answer = self.env._("The customer was merged with another one, about whom a request is open already.")
+        (requests - kept).write({"state": "withdrawn", "answer": answer})

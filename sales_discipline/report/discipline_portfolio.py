@@ -250,7 +250,15 @@ class DisciplineBaseDay(models.Model):
 
     _depends = {
         "discipline.assignment": ["customer_ref", "user_id", "date_from", "date_to", "company_id"],
-        "discipline.customer": ["partner_id", "abc_class_id", "in_base", "user_id", "company_id"],
+        "discipline.customer": [
+            "partner_id",
+            "abc_class_id",
+            "in_base",
+            "base_from",
+            "base_until",
+            "user_id",
+            "company_id",
+        ],
         "discipline.abc.change": ["customer_ref", "class_from_id", "class_to_id", "date_effective", "voided_at"],
     }
 
@@ -275,7 +283,8 @@ class DisciplineBaseDay(models.Model):
                                      ORDER BY x.date_effective, x.id LIMIT 1))
                          END AS abc_class_id
               FROM (SELECT partner_id AS customer_ref FROM discipline_customer
-                     WHERE in_base AND create_date < %(next)s
+                     WHERE COALESCE(base_from, create_date::date) <= %(day)s
+                       AND (in_base OR base_until > %(day)s)
                      UNION
                     SELECT customer_ref FROM discipline_assignment
                      WHERE date_from <= %(day)s) k
@@ -283,10 +292,9 @@ class DisciplineBaseDay(models.Model):
          LEFT JOIN res_partner p ON p.id = k.customer_ref
          LEFT JOIN discipline_assignment a ON a.customer_ref = k.customer_ref AND a.date_from <= %(day)s
                AND (a.date_to IS NULL OR a.date_to > %(day)s)
-             WHERE c.in_base OR a.id IS NOT NULL
+             WHERE a.id IS NOT NULL OR c.in_base OR c.base_until > %(day)s
             """,
             day=day,
-            next=fields.Date.add(day, days=1),
         )
 
 

@@ -125,6 +125,23 @@ class TestPortfolios(DisciplineCommon):
         moved = Day.with_context(discipline_as_of="2025-01-15").search([("is_moved", "=", True)])
         self.assertLessEqual(self.first | self.second, moved.partner_id)
 
+    def test_who_had_no_manager_and_left_the_base_was_in_it_until_then(self):
+        Day = self.env["discipline.base.day"].with_user(self.supervisor)
+        with freeze_time("2025-03-12 09:00"):
+            fresh = self._customer("Fresh", None)
+        with freeze_time("2025-03-20 09:00"):
+            fresh.active = False
+        with freeze_time("2025-03-28 09:00"):
+            there = {
+                day: Day.with_context(discipline_as_of=day).search_count([("id", "=", fresh.id)])
+                for day in ("2025-03-11", "2025-03-12", "2025-03-19", "2025-03-20", "2025-03-28")
+            }
+            self.assertEqual(list(there.values()), [0, 1, 1, 0, 0])
+            fresh.active = True
+            self.assertEqual(
+                (fresh.discipline_id.base_from, fresh.discipline_id.base_until), (date(2025, 3, 28), False)
+            )
+
     def test_the_class_of_a_past_day_is_the_class_of_that_day(self):
         customer = self.first.discipline_id
         with freeze_time("2025-02-03"):
@@ -207,3 +224,28 @@ class TestMergeKeepsEverything(DisciplineCommon):
             self.env["discipline.assignment"].search([("partner_id", "=", target.id), ("date_to", "=", False)]).user_id,
             self.anna,
         )
+
+    def test_what_stands_once_per_customer_is_settled_and_nothing_decided_is_lost(self):
+        target, source = (
+            self._customer("Target", self.anna, self.class_a),
+            self._customer("Source", self.boris, self.class_a),
+        )
+        lists = self.env["discipline.claim.list"]
+        for partners in (target | source, source):
+            lists |= lists.with_user(self.clara).create(
+                {"claim_ids": [Command.create({"partner_id": partner.id}) for partner in partners]}
+            )
+        lists[0].claim_ids.filtered(lambda claim: claim.partner_id == source).sudo().state = "accepted"
+        Request = self.env["discipline.transfer.request"]
+        decided = Request.with_user(self.clara)._request(source, self.clara, "A neighbour")
+        decided.sudo().answer = "He is mine"
+        decided.with_user(self.boris).action_refuse()
+        stays, goes = (
+            Request.with_user(self.clara)._request(partner, self.clara, "Once more") for partner in (target, source)
+        )
+        self.env["base.partner.merge.automatic.wizard"]._merge((target | source).ids, target)
+        self.assertEqual([len(record.claim_ids) for record in lists], [1, 1])
+        self.assertEqual(lists.claim_ids.partner_id, target)
+        self.assertEqual(lists[0].claim_ids.state, "accepted")
+        self.assertEqual((decided | stays | goes).exists().mapped("state"), ["refused", "requested", "withdrawn"])
+        self.assertEqual((decided | stays | goes).partner_id, target)
