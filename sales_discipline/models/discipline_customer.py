@@ -117,6 +117,13 @@ class DisciplineCustomer(models.Model):
         orphan = Domain("in_base", "=", True) & Domain("user_id", "=", False)
         return Domain.OR([orphan if flag else ~orphan for flag in value])
 
+    @api.model
+    def _partners_of(self, domain):
+        """Return the customers (``res.partner``) of the rows that match; no row is read, there may be a million."""
+        query = self._search(domain, order="id")
+        rows = self.env.execute_query(query.select(self._field_to_sql(self._table, "partner_id", query)))
+        return self.env["res.partner"].browse(row[0] for row in rows)
+
     # ------------------------------------------------------------------
     # From any record to its customer
     # ------------------------------------------------------------------

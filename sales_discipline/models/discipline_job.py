@@ -372,8 +372,11 @@ class DisciplineJob(models.Model):
 
     def _run_lines(self, state, step, told):
         """Move, or give back, the customers of this job that are still in ``state``, in chunks."""
-        lines = self.with_user(self.user_id).sudo().line_ids if self.user_id else self.line_ids
-        waiting = lines.filtered(lambda line: line.state == state and not line.error)
+        Line = self.env["discipline.redistribution.line"]
+        if self.user_id:
+            Line = Line.with_user(self.user_id).sudo()
+        lines = Line.search([("job_id", "=", self.id)], order="id")
+        waiting = Line.search([("job_id", "=", self.id), ("state", "=", state), ("error", "=", False)], order="id")
         done, total = len(lines) - len(waiting), len(lines)
         for chunk in waiting._chunks():
             chunk._wait_for_lock()

@@ -80,15 +80,12 @@ class DisciplinePolicy(models.Model):
             judged AS (
                 SELECT v.id, v.period_id, v.customer_ref, v.manager_ref, p.date_start, p.date_end, v.attained, v.goal,
                        COALESCE(r.needed, %(any_needed)s) AS needed, COALESCE(r.of, %(any_of)s) AS of,
-                       (v.attained < v.goal AND 100 * v.attained <= %(share)s * v.goal)::int AS missed
+                       %(missed)s::int AS missed
                   FROM discipline_compliance v
                   JOIN discipline_period p ON p.id = v.period_id
+             LEFT JOIN res_users u ON u.id = v.manager_ref
              LEFT JOIN rule r ON r.abc_class_id = v.abc_class_id
-                 WHERE v.company_id = %(company)s AND v.closed AND v.goal > 0 AND v.state != 'unreachable'
-                   AND p.kind = %(kind)s AND p.date_start <= %(last)s
-                   AND NOT EXISTS (SELECT FROM discipline_appeal a JOIN discipline_redistribution_line l
-                                            ON l.id = a.line_id
-                                    WHERE l.verdict_id = v.id AND a.state = 'granted')
+                 WHERE v.company_id = %(company)s AND p.kind = %(kind)s AND p.date_start <= %(last)s AND %(held)s
             ), counted AS (
                 SELECT *, sum(missed) OVER chain AS upto FROM judged
                 WINDOW chain AS (PARTITION BY customer_ref, manager_ref ORDER BY date_start)
@@ -101,10 +98,7 @@ class DisciplinePolicy(models.Model):
               JOIN discipline_assignment a ON a.customer_ref = l.customer_ref AND a.manager_ref = l.manager_ref
                                           AND a.date_from <= l.date_end + 1
                                           AND (a.date_to IS NULL OR a.date_to > l.date_end + 1)
-         LEFT JOIN res_users u ON u.id = l.manager_ref
              WHERE l.missed = 1 AND l.found >= l.needed AND l.period_id = ANY(%(periods)s)
-               AND (u.discipline_newcomer_since IS NULL
-                    OR l.date_end + 1 >= u.discipline_newcomer_since + 30 * %(newcomer)s)
           ORDER BY l.date_start, l.id
             """,
             classes=self.line_ids.abc_class_id.ids,
@@ -112,12 +106,33 @@ class DisciplinePolicy(models.Model):
             of=[self._rule_for(row)[1] for row in self.line_ids.abc_class_id],
             any_needed=self.missed_needed,
             any_of=self.missed_of,
-            share=self.missed_share,
+            missed=self._missed_sql(),
+            held=self._held_against_sql(),
             company=self.company_id.id,
             kind=periods[:1].kind,
             last=max(periods.mapped("date_start")),
             periods=periods.ids,
-            newcomer=self.newcomer_months,
+        )
+
+    def _missed_sql(self):
+        """Return SQL that tells whether verdict ``v`` is missed: the twin of ``engine.policy.is_missed``."""
+        return SQL("(v.attained < v.goal AND 100 * v.attained <= %s * v.goal)", self.missed_share)
+
+    def _held_against_sql(self):
+        """Return SQL that tells whether verdict ``v`` of period ``p`` and user ``u`` may be held against its manager.
+
+        Excused and unreachable ones are not, nor those against which an appeal was granted. What was missed in a period
+        that was over before its manager's adaptation never is, also not later.
+        """
+        return SQL(
+            """
+            (v.closed AND v.goal > 0 AND v.state != 'unreachable'
+             AND (u.discipline_newcomer_since IS NULL
+                  OR p.date_end + 1 >= u.discipline_newcomer_since + 30 * %s)
+             AND NOT EXISTS (SELECT FROM discipline_appeal x JOIN discipline_redistribution_line y ON y.id = x.line_id
+                              WHERE y.verdict_id = v.id AND x.state = 'granted'))
+            """,
+            self.newcomer_months,
         )
 
     @api.model

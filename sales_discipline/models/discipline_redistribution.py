@@ -1,7 +1,10 @@
 """Who answers for neglected customers and orphans: proposed, approved, applied, and taken back if need be."""
 
+from collections import Counter
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 from odoo.tools.misc import format_date
 
 CAUSES = [
@@ -217,7 +220,7 @@ class DisciplineRedistribution(models.Model):
                 }
             )
             if not quiet:
-                batch._tell(batch.line_ids.filtered(lambda line: line.state == "proposed"), "proposed")
+                batch._tell(batch._lines_in("proposed"), "proposed")
 
     def action_approve(self):
         """Approve the proposed lines of these batches that the user may decide.
@@ -229,14 +232,13 @@ class DisciplineRedistribution(models.Model):
         self._check_supervisor()
         self._expect("proposed")
         self._expect_live()
-        lines = self.line_ids.filtered(lambda line: line.state == "proposed" and not line.is_waiting)
-        lines = lines._check_may_decide(any_of_them=True)
+        lines = self._lines_in("proposed", waiting=False)._check_may_decide(any_of_them=True)
         if not lines:
             raise UserError(
                 self.env._("There is nothing to approve: every line is skipped, kept, or waits for an appeal.")
             )
         skipped = lines.sudo()._skip_changed()
-        (lines - skipped).sudo().write({"state": "approved", "decided_by_id": self.env.uid})
+        (lines - skipped).sudo()._set_state("approved", decided_by_id=self.env.uid)
         self.sudo().write({"approved_by_id": self.env.uid})
         self.sudo()._settle()
         self._note_down(
@@ -254,11 +256,11 @@ class DisciplineRedistribution(models.Model):
         self._check_supervisor()
         self._expect("proposed", "approved")
         self._expect_live()
-        lines = self.line_ids.filtered(lambda line: line.state == "approved" and not line.is_waiting)
+        lines = self._lines_in("approved", waiting=False)
         if not lines:
             raise UserError(self.env._("There is nothing to apply: approve the customers first."))
         lines = lines._check_may_decide(any_of_them=True)
-        lines._check_appeal_time()
+        self._check_appeal_time()
         if len(lines) > AT_ONCE:
             return self._in_background("apply", lines)
         return self.sudo()._apply(lines.sudo())
@@ -273,9 +275,9 @@ class DisciplineRedistribution(models.Model):
 
         :return: a notification that says how many moved, and names those that did not
         """
-        moved = lines.filtered(lambda line: line.state == "applied")
+        moved = lines._in_state("applied")
         for batch in self:
-            batch._tell(moved.filtered(lambda line, batch=batch: line.redistribution_id == batch), "applied")
+            batch._tell(moved, "applied")
         self.write({"applied_at": fields.Datetime.now()})
         self._settle()
         left = lines - moved
@@ -287,7 +289,7 @@ class DisciplineRedistribution(models.Model):
         """Give back what is still with its receiver; lines that changed since are left alone and named."""
         self._check_supervisor()
         self._expect("proposed", "approved", "applied")
-        lines = self.line_ids.filtered(lambda line: line.state == "applied")._check_may_decide(any_of_them=True)
+        lines = self._lines_in("applied")._check_may_decide(any_of_them=True)
         if not lines:
             raise UserError(self.env._("There is nothing to revert: no customer of this redistribution has moved."))
         if len(lines) > AT_ONCE:
@@ -304,7 +306,7 @@ class DisciplineRedistribution(models.Model):
         :return: a notification that says how many went back, and names those that did not
         :raise UserError: where none could
         """
-        back = lines.filtered(lambda line: line.state == "reverted")
+        back = lines._in_state("reverted")
         if not back:
             raise UserError(
                 self.env._(
@@ -332,14 +334,17 @@ class DisciplineRedistribution(models.Model):
         :return: a notification that says where the progress is seen
         """
         job = self.env["discipline.job"]
-        for batch, own in lines.grouped("redistribution_id").items():
+        for batch in self:
+            own = lines._of_batch(batch)
+            if not own:
+                continue
             if kind == "apply":
                 name = self.env._("Applying: %(batch)s", batch=batch.display_name)
             else:
                 name = self.env._("Reverting: %(batch)s", batch=batch.display_name)
             job = job._begin(kind, name, company_id=batch.company_id.id, redistribution_id=batch.id)
             job.write({"user_id": self.env.uid, "done": 0, "total": len(own)})
-            own.sudo().write({"job_id": job.id, "error": False})
+            own.sudo()._set_values(job_id=job.id, error=None)
         self._job_changed()
         return job._tell_begun()
 
@@ -347,24 +352,31 @@ class DisciplineRedistribution(models.Model):
         """Drop these batches: whoever has not moved yet stays where he is."""
         self._check_supervisor()
         self._expect(*OPEN_STATES)
-        lines = self.line_ids.filtered(lambda line: line.state in ("proposed", "approved"))
-        lines._check_may_decide()
-        if any(line.state == "applied" for line in self.line_ids):
+        self._lines_in("proposed", "approved")._check_may_decide()
+        if self._lines_in("applied", limit=1):
             raise UserError(
                 self.env._("Some of these customers have moved already: revert them, or keep the others one by one.")
             )
         self.sudo()._cancel()
 
     def _cancel(self):
-        self.line_ids.filtered(lambda line: line.state in ("proposed", "approved")).write({"state": "cancelled"})
+        self._lines_in("proposed", "approved")._set_state("cancelled")
         self.write({"state": "cancelled"})
 
     def _settle(self):
         """Derive the batches' states from their lines."""
+        found = {}
+        for batch, state, count in self.env["discipline.redistribution.line"]._read_group(
+            [("redistribution_id", "in", self.ids)], ["redistribution_id", "state"], ["__count"]
+        ):
+            found.setdefault(batch.id, Counter())[state] = count
+        for appeal in self.env["discipline.appeal"].search(
+            [("redistribution_id", "in", self.ids), ("state", "=", "open")]
+        ):
+            if appeal.line_id.state in ("proposed", "approved"):
+                found[appeal.redistribution_id.id].update({appeal.line_id.state: -1, "waiting": 1})
         for batch in self:
-            states = set()
-            for line in batch.line_ids:
-                states.add("waiting" if line.is_waiting and line.state in ("proposed", "approved") else line.state)
+            states = {state for state, count in found.get(batch.id, {}).items() if count > 0}
             order = {
                 "proposed": "proposed",
                 "approved": "approved",
@@ -372,9 +384,35 @@ class DisciplineRedistribution(models.Model):
                 "applied": "applied",
                 "reverted": "reverted",
             }
-            state = next((order[found] for found in order if found in states), "cancelled")
+            state = next((order[one] for one in order if one in states), "cancelled")
             if batch.state != state:
                 batch.state = state
+
+    def _lines_in(self, *states, waiting=None, limit=None):
+        """Return the lines of these batches that are in one of ``states``; none is read, there may be very many.
+
+        :param bool waiting: False leaves out those that wait for the decision on an appeal
+        """
+        domain = Domain("redistribution_id", "in", self.ids) & Domain("state", "in", states)
+        if waiting is False:
+            domain &= Domain("appeal_ids", "not any", [("state", "=", "open")])
+        return self.env["discipline.redistribution.line"].search(domain, order="id", limit=limit)
+
+    def _check_appeal_time(self):
+        """Refuse to move customers while their managers may still appeal.
+
+        :raise UserError: naming the last day
+        """
+        for batch in self:
+            today = self.env["discipline.calendar"]._today(batch.company_id)
+            if batch.appeal_until and today <= batch.appeal_until:
+                raise UserError(
+                    self.env._(
+                        "The managers may appeal until %(day)s: “%(batch)s” can be applied from the day after.",
+                        day=format_date(self.env, batch.appeal_until),
+                        batch=batch.display_name,
+                    )
+                )
 
     # ------------------------------------------------------------------
     # What people read
@@ -393,7 +431,8 @@ class DisciplineRedistribution(models.Model):
         """Return a sentence that names skipped lines, each with its reason; empty where there is none."""
         labels = dict(lines._fields["skip_reason"]._description_selection(self.env))
         parts = []
-        for reason, group in lines.grouped("skip_reason").items():
+        for reason, ids in lines.sudo()._read_group([("id", "in", lines.ids)], ["skip_reason"], ["id:array_agg"]):
+            group = lines.browse(sorted(ids))
             parts.append(
                 self.env._(
                     "Skipped (%(why)s): %(names)s.",
@@ -425,25 +464,28 @@ class DisciplineRedistribution(models.Model):
     def _tell(self, lines, event):
         """Send each manager concerned one message with the customers that he gives and receives.
 
-        :param lines: lines of this batch
+        :param lines: lines; those of this batch are told
         :param str event: ``proposed`` or ``applied``
         """
         self.ensure_one()
-        if not lines:
-            return
-        given, received = lines.grouped("user_from_id"), lines.grouped("user_to_id")
+        concerned = lines._by_manager(self)
+        users = self.env["res.users"].browse(concerned).filtered("active").sorted("id")
         # what is read about one customer who is named is read about a thousand of them
-        named = [pid for group in (*given.values(), *received.values()) for pid in group.ids[:NAMED]]
-        for user in (lines.user_from_id | lines.user_to_id).filtered("active"):
-            own = self.env["discipline.redistribution.line"]
-            values = {"given": given.get(user, own), "received": received.get(user, own), "named": named}
-            self._tell_one(user, values, event)
+        named = [line for user in users for side in concerned[user.id].values() for line in side[1]]
+        for user in users:
+            self._tell_one(user, {"given": (0, []), "received": (0, []), **concerned[user.id], "named": named}, event)
 
     def _tell_one(self, user, values, event):
+        """Send one manager his message.
+
+        :param dict values: ``given`` and ``received``, each (number of lines, ids of the first of them), and ``named``,
+            the ids of all that are named to anybody
+        """
         lang = user.lang or self.env.lang
         batch = self.with_context(lang=lang)
         env = batch.env
-        counts = {"given": len(values["given"]), "received": len(values["received"])}
+        counts = {side: values[side][0] for side in ("given", "received")}
+        lines = env["discipline.redistribution.line"]
         if event == "proposed":
             subject = env._("Redistribution proposed: %(given)s leave you, %(received)s come to you", **counts)
         else:
@@ -453,8 +495,8 @@ class DisciplineRedistribution(models.Model):
             {
                 "batch": batch,
                 "event": event,
-                "given": values["given"].with_env(env)[:NAMED].with_prefetch(values["named"]),
-                "received": values["received"].with_env(env)[:NAMED].with_prefetch(values["named"]),
+                "given": lines.browse(values["given"][1]).with_prefetch(values["named"]),
+                "received": lines.browse(values["received"][1]).with_prefetch(values["named"]),
                 "given_more": max(0, counts["given"] - NAMED),
                 "received_more": max(0, counts["received"] - NAMED),
             },

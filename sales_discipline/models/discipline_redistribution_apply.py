@@ -24,12 +24,31 @@ class DisciplineRedistributionLine(models.Model):
 
         :return: the lines that were skipped
         """
-        holders = self._holders()
-        changed = self.filtered(lambda line: holders.get(line.customer_ref, -1) != line.user_from_id.id)
-        gone = (self - changed).filtered(lambda line: not line.user_to_id.active)
-        changed.write({"state": "skipped", "skip_reason": "changed"})
-        gone.write({"state": "skipped", "skip_reason": "archived"})
-        return changed | gone
+        if not self:
+            return self
+        self.flush_model()
+        self.env["discipline.customer"].flush_model()
+        self.env["res.users"].flush_model(["active"])
+        skipped = self.browse()
+        for reason, ids in self.env.execute_query(
+            SQL(
+                """
+                SELECT reason, array_agg(id ORDER BY id) FROM (
+                    SELECT l.id, CASE WHEN c.id IS NULL OR c.user_id IS DISTINCT FROM l.user_from_id THEN 'changed'
+                                      WHEN u.active IS NOT TRUE THEN 'archived' END AS reason
+                      FROM discipline_redistribution_line l
+                 LEFT JOIN discipline_customer c ON c.partner_id = l.customer_ref AND c.in_base
+                 LEFT JOIN res_users u ON u.id = l.user_to_id
+                     WHERE l.id = ANY(%s)
+                ) looked WHERE reason IS NOT NULL GROUP BY reason ORDER BY reason DESC
+                """,
+                self.ids,
+            )
+        ):
+            lines = self.browse(ids)
+            lines._set_state("skipped", skip_reason=reason)
+            skipped |= lines
+        return skipped
 
     def _holders(self):
         """Return {customer id: user id or False} of who answers today for the customers of the base."""
@@ -51,8 +70,7 @@ class DisciplineRedistributionLine(models.Model):
         :param progress: callable(done, total) after each chunk; it may commit
         :return: the lines that moved now
         """
-        waiting = self.filtered(lambda line: line.state == "approved")
-        return waiting._in_chunks("_apply_chunk", progress)
+        return self._in_state("approved")._in_chunks("_apply_chunk", progress)
 
     def _in_chunks(self, step, progress=None):
         """Do ``step`` for these lines, chunk by chunk.
@@ -75,9 +93,19 @@ class DisciplineRedistributionLine(models.Model):
 
         Customers of one receiver stand together; what must be done for each receiver is done for many of them.
         """
-        lines = self.sorted(lambda line: (line.user_to_id.id, line.user_from_id.id or 0, line.id))
-        for start in range(0, len(lines), CHUNK):
-            yield lines[start : start + CHUNK]
+        self.flush_model(["user_to_id", "user_from_id"])
+        ids = [
+            row[0]
+            for row in self.env.execute_query(
+                SQL(
+                    "SELECT id FROM discipline_redistribution_line WHERE id = ANY(%s) "
+                    "ORDER BY user_to_id, COALESCE(user_from_id, 0), id",
+                    self.ids,
+                )
+            )
+        ]
+        for start in range(0, len(ids), CHUNK):
+            yield self.browse(ids[start : start + CHUNK])
 
     def _wait_for_lock(self):
         """Wait until nobody else is at work on these lines, a worker that was killed a moment ago included.
@@ -384,8 +412,8 @@ class DisciplineRedistributionLine(models.Model):
         :param progress: callable(done, total) after each chunk; it may commit
         :return: the lines that went back; the others changed since, their giver has gone, or ``error`` says why not
         """
-        self.filtered("error").write({"error": False})
-        return self.filtered(lambda line: line.state == "applied")._in_chunks("_revert_chunk", progress)
+        self.search([("id", "in", self.ids), ("error", "!=", False)]).write({"error": False})
+        return self._in_state("applied")._in_chunks("_revert_chunk", progress)
 
     def _revert_chunk(self):
         """Give back the customers of a chunk that are as the redistribution left them."""

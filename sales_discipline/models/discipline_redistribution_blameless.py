@@ -21,7 +21,6 @@ class DisciplineRedistribution(models.Model):
             "unreachable",
             verdicts.partner_id,
             period=period,
-            verdicts={verdict.customer_ref: verdict for verdict in verdicts},
             bases={verdict.customer_ref: [verdict.id] for verdict in verdicts},
             only_if_placed=True,
         )

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools.misc import format_date
+from odoo.tools import SQL
+
+from .discipline_redistribution import NAMED
 
 #: a line in these states holds its customer: no other redistribution may take him
 OPEN_LINES = ("proposed", "approved")
@@ -133,17 +135,15 @@ class DisciplineRedistributionLine(models.Model):
         if self.env.su:
             return self
         user = self.env.user
-        pairs = {}
-        result = self.browse()
         if not user._discipline_is_supervisor():
-            return result
-        for line in self.sudo():
-            pair = (line.user_from_id, line.user_to_id)
-            if pair not in pairs:
-                pairs[pair] = self._decides_about(user, *pair)
-            if pairs[pair]:
-                result |= line
-        return result.sudo(False)
+            return self.browse()
+        may = set()
+        for giver, receiver, ids in self.sudo()._read_group(
+            [("id", "in", self.ids)], ["user_from_id", "user_to_id"], ["id:array_agg"]
+        ):
+            if self._decides_about(user, giver, receiver):
+                may.update(ids)
+        return self.browse(line for line in self.ids if line in may)
 
     @api.model
     def _decides_about(self, user, giver, receiver):
@@ -176,22 +176,6 @@ class DisciplineRedistributionLine(models.Model):
                 )
             )
         raise AccessError(self.env._("Redistributions are decided by supervisors."))
-
-    def _check_appeal_time(self):
-        """Refuse to move customers while their managers may still appeal.
-
-        :raise UserError: naming the last day
-        """
-        for batch in self.redistribution_id:
-            today = self.env["discipline.calendar"]._today(batch.company_id)
-            if batch.appeal_until and today <= batch.appeal_until:
-                raise UserError(
-                    self.env._(
-                        "The managers may appeal until %(day)s: “%(batch)s” can be applied from the day after.",
-                        day=format_date(self.env, batch.appeal_until),
-                        batch=batch.display_name,
-                    )
-                )
 
     def _expect(self, *states):
         """Refuse lines in other states, and batches on which somebody else is working.
@@ -285,6 +269,63 @@ class DisciplineRedistributionLine(models.Model):
         self.sudo().redistribution_id.filtered(lambda batch: batch.state != "draft")._settle()
 
     # ------------------------------------------------------------------
+    # Very many lines
+    # ------------------------------------------------------------------
+
+    def _in_state(self, state):
+        """Return those of these lines that are in ``state``; none is read."""
+        return self.search([("id", "in", self.ids), ("state", "=", state)], order="id")
+
+    def _of_batch(self, batch):
+        """Return those of these lines that belong to ``batch``; none is read."""
+        return self.search([("id", "in", self.ids), ("redistribution_id", "=", batch.id)], order="id")
+
+    def _set_state(self, state, **values):
+        self._set_values(state=state, **values)
+
+    def _set_values(self, **values):
+        """Write the same values into these lines in one statement: a batch may have a hundred thousand of them."""
+        if not self:
+            return
+        self.flush_model()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE discipline_redistribution_line SET %s, write_uid = %s, write_date = now() AT TIME ZONE 'UTC' "
+                "WHERE id = ANY(%s)",
+                SQL(", ").join(SQL("%s = %s", SQL.identifier(name), value) for name, value in values.items()),
+                self.env.uid,
+                self.ids,
+            )
+        )
+        for name in ("", ".manager"):
+            self.env[f"discipline.redistribution{name}"].invalidate_model()
+        self.invalidate_model()
+
+    def _by_manager(self, batch):
+        """Return {user id: {"given" or "received": (number of these lines, ids of the first of them)}}.
+
+        :param batch: only its lines are looked at
+        """
+        self.flush_model()
+        found = {}
+        for user, side, count, ids in self.env.execute_query(
+            SQL(
+                """
+                SELECT s.user_id, s.side, count(*), (array_agg(l.id ORDER BY l.id))[:%(named)s]
+                  FROM discipline_redistribution_line l
+            CROSS JOIN LATERAL (VALUES (l.user_from_id, 'given'), (l.user_to_id, 'received')) AS s(user_id, side)
+                 WHERE l.id = ANY(%(ids)s) AND l.redistribution_id = %(batch)s AND s.user_id IS NOT NULL
+              GROUP BY s.user_id, s.side
+                """,
+                named=NAMED,
+                ids=self.ids,
+                batch=batch.id,
+            )
+        ):
+            found.setdefault(user, {})[side] = (count, ids)
+        return found
+
+    # ------------------------------------------------------------------
     # Another receiver
     # ------------------------------------------------------------------
 
@@ -314,7 +355,7 @@ class DisciplineRedistributionLine(models.Model):
             }
         )
         if user not in batch.manager_ids.user_id:
-            batch._insert_managers({user.id: row})
+            batch._insert_managers({user.id: row}, {user.id})
         # the new receiver's deciding rules are those of the new pair
         self._check_may_decide()
         self._settle_batches()

@@ -4,8 +4,12 @@ from collections import defaultdict
 from datetime import timedelta
 
 from odoo import api, models
+from odoo.tools import SQL
 
 from ..engine import policy
+
+#: rows that are read at a time where there may be a million of them
+SOME = 10_000
 
 
 class DisciplineRedistribution(models.Model):
@@ -17,119 +21,155 @@ class DisciplineRedistribution(models.Model):
 
     @api.model
     def _withdrawn(self, period):
-        """Return the verdicts of ``period`` that withdraw their customers, after protection, cooldown and cap.
+        """Return whose norm was missed so that the policy withdraws them, after protection, cooldown and cap.
 
-        :return: (discipline.compliance, {customer id: ids of the verdicts that decide, the newest first})
+        Read row by row, manager after manager: of hundreds of thousands who could be withdrawn the cap leaves few.
+
+        :return: {customer id: ids of the verdicts that decide, the newest first, which is the one of ``period``}
         """
         company, rules = period.company_id, period.policy_id
         today = self.env["discipline.calendar"]._today(company)
-        Compliance = self.env["discipline.compliance"]
-        missed = Compliance.search([("period_id", "=", period.id), ("closed", "=", True), ("goal", ">", 0)])
-        missed = missed.filtered(lambda row: row.partner_id and policy.is_missed(self._judged(row), rules.missed_share))
-        missed = missed.filtered(lambda row: row.state != "unreachable")
-        holders = {
-            customer.partner_id.id: customer.user_id
-            for customer in self.env["discipline.customer"].search(
-                [("partner_id", "in", missed.partner_id.ids), ("in_base", "=", True)]
-            )
-        }
-        spared = self._spared(company, rules, today, missed.partner_id.ids)
-        missed = missed.filtered(
-            lambda row: (
-                holders.get(row.partner_id.id)
-                and holders[row.partner_id.id].id == row.manager_ref
-                and row.partner_id.id not in spared
-                and not policy.is_newcomer(row.user_id.discipline_newcomer_since or None, today, rules.newcomer_months)
-            )
-        )
-        history = self._history(missed, period)
-        rule_of = {abc_class: policy.Rule(*rules._rule_for(abc_class)) for abc_class in missed.abc_class_id}
-        per_manager, bases = defaultdict(list), {}
-        for verdict in missed:
-            rule = rule_of.get(verdict.abc_class_id) or policy.Rule(*rules._rule_for(verdict.abc_class_id))
-            deciding = policy.deciding(history[verdict.customer_ref, verdict.manager_ref], rule)
-            if deciding and deciding[0].ref == verdict.id:
-                per_manager[verdict.manager_ref].append(verdict)
-                bases[verdict.customer_ref] = [row.ref for row in deciding]
         lost = self._lost_this_month(company, today) if rules.cap_per_manager else {}
-        chosen = []
-        for manager, rows in per_manager.items():
+        seed, chosen, bases = str(period.date_start), {}, {}
+
+        def cut(manager):
             cap = rules.cap_per_manager and rules.cap_per_manager - lost.get(manager, 0)
-            if rules.cap_per_manager and cap <= 0:
-                continue
-            keep = set(
-                policy.capped(
-                    [(row.customer_ref, row.attained / row.goal) for row in rows], cap, str(period.date_start)
-                )
-            )
-            chosen += [row.id for row in rows if row.customer_ref in keep]
-        return Compliance.browse(sorted(chosen)), bases
+            if not rules.cap_per_manager or cap > 0:
+                shares = [(customer, share) for customer, (share, _basis) in bases.items()]
+                chosen.update((customer, bases[customer][1]) for customer in policy.capped(shares, cap, seed))
+            bases.clear()
+
+        self._flush_withdrawn()
+        cr, last = self.env.cr, None
+        cr.execute(self._withdrawn_sql(period, rules, today))
+        while rows := cr.fetchmany(SOME):
+            for manager, customer, share, basis in rows:
+                if manager != last:
+                    cut(last)
+                    last = manager
+                bases[customer] = (share, basis)
+        cut(last)
+        return dict(sorted(chosen.items()))
+
+    def _flush_withdrawn(self):
+        for name in (
+            "discipline.compliance",
+            "discipline.period",
+            "discipline.customer",
+            "discipline.appeal",
+            "discipline.redistribution.line",
+            "discipline.assignment",
+            "crm.lead",
+        ):
+            self.env[name].flush_model()
+        self.env["res.users"].flush_model(["discipline_newcomer_since"])
+        self.env["res.partner"].flush_model(["commercial_partner_id", "customer_group_id"])
 
     @api.model
-    def _judged(self, verdict):
-        return policy.Judged(verdict.period_id.date_start, verdict.goal, verdict.attained, verdict.id)
+    def _withdrawn_sql(self, period, rules, today):
+        """Return SQL of rows (manager, customer, attained share, ids of the deciding verdicts), by manager.
 
-    @api.model
-    def _history(self, missed, period):
-        """Return {(customer, manager): verdicts of the present manager up to ``period``}.
-
-        A verdict against which an appeal was granted is no longer held against anyone. What was missed in a period that
-        was over before its manager's adaptation never is, also not later.
+        The set-based twin of ``engine.policy.deciding``: the period's verdict is missed and held by the present
+        manager, who is no newcomer and whom nothing spares; of his last so many judged periods so many are missed.
         """
-        granted = (
-            self.env["discipline.appeal"]
-            .search([("state", "=", "granted"), ("line_id.customer_ref", "in", missed.mapped("customer_ref"))])
-            .line_id.verdict_id
+        classes = rules.line_ids.abc_class_id
+        return SQL(
+            """
+            WITH rule AS (SELECT * FROM unnest(%(classes)s::int[], %(needed)s::int[], %(of)s::int[])
+                                     AS t(abc_class_id, needed, of)),
+            candidate AS MATERIALIZED (
+                SELECT v.id, v.customer_ref, v.manager_ref, v.attained::float / v.goal AS share,
+                       COALESCE(r.needed, %(any_needed)s) AS needed, COALESCE(r.of, %(any_of)s) AS of
+                  FROM discipline_compliance v
+                  JOIN discipline_period p ON p.id = v.period_id
+                  JOIN discipline_customer c ON c.partner_id = v.customer_ref AND c.user_id = v.manager_ref
+             LEFT JOIN res_users u ON u.id = v.manager_ref
+             LEFT JOIN rule r ON r.abc_class_id = v.abc_class_id
+                 WHERE v.period_id = %(period)s AND c.in_base AND %(held)s AND %(missed)s
+                   AND (u.discipline_newcomer_since IS NULL
+                        OR %(today)s >= u.discipline_newcomer_since + 30 * %(newcomer)s)
+                   AND NOT EXISTS (SELECT FROM (%(spared)s) s WHERE s.customer_ref = v.customer_ref)
+            )
+            SELECT c.manager_ref, c.customer_ref, c.share, ARRAY[c.id] FROM candidate c WHERE c.of <= 1 AND c.needed <= 1
+             UNION ALL
+            SELECT c.manager_ref, c.customer_ref, c.share, h.basis
+              FROM candidate c
+        CROSS JOIN LATERAL (
+                   SELECT array_agg(j.id ORDER BY j.date_start DESC) FILTER (WHERE j.missed) AS basis
+                     FROM (SELECT v.id, p.date_start, %(missed)s AS missed
+                             FROM discipline_compliance v
+                             JOIN discipline_period p ON p.id = v.period_id
+                        LEFT JOIN res_users u ON u.id = v.manager_ref
+                            WHERE v.customer_ref = c.customer_ref AND v.manager_ref = c.manager_ref
+                              AND p.kind = %(kind)s AND p.date_start <= %(start)s AND %(held)s
+                         ORDER BY p.date_start DESC LIMIT c.of) j) h
+             WHERE c.of > 1 AND cardinality(h.basis) >= c.needed
+          ORDER BY 1
+            """,
+            classes=classes.ids,
+            needed=[rules._rule_for(row)[0] for row in classes],
+            of=[rules._rule_for(row)[1] for row in classes],
+            any_needed=rules.missed_needed,
+            any_of=rules.missed_of,
+            held=rules._held_against_sql(),
+            missed=rules._missed_sql(),
+            spared=self._spared_sql(period.company_id, rules, today),
+            period=period.id,
+            kind=period.kind,
+            start=period.date_start,
+            today=today,
+            newcomer=rules.newcomer_months,
         )
-        history = defaultdict(list)
-        rows = self.env["discipline.compliance"].search(
-            [
-                ("closed", "=", True),
-                ("state", "!=", "unreachable"),
-                ("customer_ref", "in", missed.mapped("customer_ref")),
-                ("period_id.kind", "=", period.kind),
-                ("period_id.date_start", "<=", period.date_start),
-                ("id", "not in", granted.ids),
-            ]
-        )
-        months = period.policy_id.newcomer_months
-        for row in rows:
-            after = row.period_id.date_end + timedelta(days=1)
-            if not policy.is_newcomer(row.user_id.discipline_newcomer_since or None, after, months):
-                history[row.customer_ref, row.manager_ref].append(self._judged(row))
-        return history
 
     @api.model
     def _spared(self, company, rules, today, partner_ids):
-        """Return which of these customers nothing may be withdrawn of: {customer id: why} (a hook).
+        """Return which of these customers nothing may be withdrawn of: {customer id: why}.
 
         Why is a key of the lines' ``skip_reason``: ``protected`` (an exception), ``deal`` (an open deal in a late
-        stage), ``cooldown`` (moved lately).
+        stage), ``cooldown`` (moved lately); where several apply, the first of these.
         """
-        spared = {}
-        since = today - timedelta(days=rules.cooldown_days)
-        moved = self.env["discipline.redistribution.line"].search(
-            [("partner_id", "in", partner_ids), ("state", "=", "applied"), ("applied_on", ">", since)]
-        )
-        spared.update(dict.fromkeys(moved.partner_id.ids, "cooldown"))
-        requested = self.env["discipline.assignment"].search(
-            [("customer_ref", "in", partner_ids), ("origin", "=", "request"), ("date_from", ">", since)]
-        )
-        spared.update(dict.fromkeys(requested.mapped("customer_ref"), "cooldown"))
-        if rules.late_stage_probability:
-            leads = self.env["crm.lead"].search(
-                [
-                    ("partner_id.commercial_partner_id", "in", partner_ids),
-                    ("type", "=", "opportunity"),
-                    ("won_status", "=", "pending"),
-                    ("probability", ">=", rules.late_stage_probability),
-                ]
+        self._flush_withdrawn()
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT customer_ref, why FROM (%s) s WHERE customer_ref = ANY(%s) ORDER BY rank DESC",
+                self._spared_sql(company, rules, today),
+                list(partner_ids),
             )
-            spared.update(dict.fromkeys(leads.partner_id.commercial_partner_id.ids, "deal"))
-        wanted = set(partner_ids)
+        )
+        return dict(rows)
+
+    @api.model
+    def _spared_sql(self, company, rules, today):
+        """Return SQL of rows (customer_ref, why, rank) of whoever is spared; the lowest rank is told (a hook)."""
+        since = today - timedelta(days=rules.cooldown_days)
         kept = self.env["discipline.exception"]._in_force(company, today, today, ("keep",))
-        spared.update({row[0]: "protected" for row in kept if row[0] in wanted})
-        return spared
+        parts = [
+            SQL("SELECT unnest(%s::int[]) AS customer_ref, 'protected' AS why, 1 AS rank", [row[0] for row in kept]),
+            SQL(
+                "SELECT partner_id, 'cooldown', 3 FROM discipline_redistribution_line "
+                "WHERE state = 'applied' AND applied_on > %s",
+                since,
+            ),
+            SQL(
+                "SELECT customer_ref, 'cooldown', 3 FROM discipline_assignment "
+                "WHERE origin = 'request' AND date_from > %s",
+                since,
+            ),
+        ]
+        if rules.late_stage_probability:
+            parts.append(
+                SQL(
+                    """
+                    SELECT COALESCE(m.customer_group_id, m.id), 'deal', 2
+                      FROM crm_lead l
+                      JOIN res_partner p ON p.id = l.partner_id
+                      JOIN res_partner m ON m.id = p.commercial_partner_id
+                     WHERE l.active AND l.type = 'opportunity' AND l.won_status = 'pending' AND l.probability >= %s
+                    """,
+                    rules.late_stage_probability,
+                )
+            )
+        return SQL(" UNION ALL ").join(parts)
 
     @api.model
     def _lost_this_month(self, company, today):

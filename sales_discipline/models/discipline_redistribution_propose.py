@@ -1,13 +1,12 @@
 """Whom a redistribution moves, and who may receive: every cause comes through ``_propose``."""
 
-from collections import defaultdict
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..engine import allocation
-from .discipline_redistribution import OPEN_STATES
+from .discipline_redistribution import AT_ONCE, OPEN_STATES
 
 #: causes in which protection, late deals and the cooldown do not matter: nobody loses the customer against his will,
 #: or (missed norms) they were asked before
@@ -63,15 +62,8 @@ class DisciplineRedistribution(models.Model):
         """
         company = period.company_id
         self._drop_stale(company, "missed")
-        chosen, bases = self._withdrawn(period)
-        return self._propose(
-            company,
-            "missed",
-            chosen.partner_id,
-            period=period,
-            verdicts={verdict.customer_ref: verdict for verdict in chosen},
-            bases=bases,
-        )
+        bases = self._withdrawn(period)
+        return self._propose(company, "missed", self.env["res.partner"].browse(bases), period=period, bases=bases)
 
     @api.model
     def _propose_orphans(self, company):
@@ -95,7 +87,7 @@ class DisciplineRedistribution(models.Model):
                 ("write_date", ">=", fields.Datetime.now() - timedelta(days=rules.cooldown_days)),
             ]
         )
-        orphans = self.env["discipline.customer"].search(
+        orphans = self.env["discipline.customer"]._partners_of(
             [
                 ("company_id", "=", company.id),
                 ("in_base", "=", True),
@@ -103,7 +95,7 @@ class DisciplineRedistribution(models.Model):
                 ("partner_id", "not in", kept.partner_id.ids),
             ]
         )
-        return self._propose(company, "orphan", orphans.partner_id, only_if_placed=True)
+        return self._propose(company, "orphan", orphans, only_if_placed=True)
 
     @api.model
     def _carry_out_automatic(self, company):
@@ -120,10 +112,13 @@ class DisciplineRedistribution(models.Model):
             ]
         )
         for batch in batches.filtered(lambda row: not row.appeal_until or row.appeal_until < today):
-            lines = batch.line_ids.filtered(lambda line: line.state == "proposed" and not line.is_waiting)
+            lines = batch._lines_in("proposed", waiting=False)
             lines -= lines._skip_changed()
-            if lines:
-                lines.write({"state": "approved"})
+            if len(lines) > AT_ONCE:
+                lines._set_state("approved")
+                batch._in_background("apply", lines)
+            elif lines:
+                lines._set_state("approved")
                 batch._apply(lines)
 
     # ------------------------------------------------------------------
@@ -139,7 +134,6 @@ class DisciplineRedistribution(models.Model):
         *,
         reason=None,
         period=None,
-        verdicts=None,
         bases=None,
         receiver=None,
         only_if_placed=False,
@@ -154,8 +148,7 @@ class DisciplineRedistribution(models.Model):
         :param customers: res.partner, customers of the base
         :param str reason: why, in a person's words; it stands in each line's sentence
         :param period: discipline.period on which a missed norm rests
-        :param dict verdicts: {customer id: discipline.compliance} that withdraw them
-        :param dict bases: {customer id: ids of all the verdicts that decide}
+        :param dict bases: {customer id: ids of the verdicts that decide, the newest first: it withdraws the customer}
         :param receiver: res.users, chosen by a supervisor for all of them; by default the allocation chooses
         :param bool only_if_placed: make no batch where nobody could receive any of them
         :param bool quiet: tell nobody of the proposal; whoever is concerned has agreed already
@@ -188,8 +181,11 @@ class DisciplineRedistribution(models.Model):
                 "proposal_job_ref": self.env.context.get("discipline_job_id"),
             }
         )
-        batch._insert_lines(facts, placements, figures, verdicts or {}, bases or {})
-        batch._insert_managers(figures)
+        batch._insert_lines(facts, placements, figures, bases or {})
+        batch._insert_managers(
+            figures,
+            {placement.receiver for placement in placements} | {fact["user"] for fact in facts.values()},
+        )
         self._stage(80)
         if not company.discipline_dry_mode:
             batch._propose_now(quiet)
@@ -252,31 +248,34 @@ class DisciplineRedistribution(models.Model):
     def _barred(self, rules, partner_ids):
         """Return {customer id: users that lost him within the cooldown}: he does not return to them."""
         today = self.env["discipline.calendar"]._today(rules.company_id)
-        lines = self.env["discipline.redistribution.line"].search(
-            [
-                ("partner_id", "in", partner_ids),
-                ("state", "=", "applied"),
-                ("redistribution_id.cause", "=", "missed"),
-                ("applied_on", ">", today - timedelta(days=rules.cooldown_days)),
-            ]
+        self._flush_figures()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT l.partner_id, array_agg(DISTINCT l.from_ref)
+                  FROM discipline_redistribution_line l
+                  JOIN discipline_redistribution b ON b.id = l.redistribution_id
+                 WHERE l.partner_id = ANY(%s) AND l.state = 'applied' AND l.applied_on > %s AND b.cause = 'missed'
+              GROUP BY l.partner_id
+                """,
+                list(partner_ids),
+                today - timedelta(days=rules.cooldown_days),
+            )
         )
-        barred = defaultdict(set)
-        for line in lines:
-            barred[line.partner_id.id].add(line.from_ref)
-        return {pid: frozenset(users) for pid, users in barred.items()}
+        return {partner: frozenset(users) for partner, users in rows}
 
     # ------------------------------------------------------------------
     # Writing it down
     # ------------------------------------------------------------------
 
-    def _insert_lines(self, facts, placements, figures, verdicts, bases):
+    def _insert_lines(self, facts, placements, figures, bases):
         """Insert the batch's lines in one statement: a batch may have a hundred thousand of them."""
         self.ensure_one()
         rows = []
         for placement in placements:
             fact = facts[placement.customer]
             receiver = figures.get(placement.receiver) or self._no_figures()
-            verdict = verdicts.get(placement.customer)
+            basis = bases.get(placement.customer, ())
             rows.append(
                 (
                     placement.customer,
@@ -287,8 +286,8 @@ class DisciplineRedistribution(models.Model):
                     placement.room,
                     receiver["attainment"],
                     receiver["customers"],
-                    verdict.id if verdict else None,
-                    ",".join(map(str, bases.get(placement.customer, ()))) or None,
+                    basis[0] if basis else None,
+                    ",".join(map(str, basis)) or None,
                     "proposed" if placement.receiver else "skipped",
                     placement.reason,
                 )
@@ -321,10 +320,12 @@ class DisciplineRedistribution(models.Model):
         self.env["discipline.redistribution.line"].invalidate_model()
         self.invalidate_recordset(["line_ids"])
 
-    def _insert_managers(self, figures):
-        """Remember the figures of every manager whom the batch concerns, or who could have received."""
+    def _insert_managers(self, figures, concerned):
+        """Remember the figures of every manager whom the batch concerns.
+
+        :param set concerned: ids of users
+        """
         self.ensure_one()
-        concerned = set((self.line_ids.user_from_id | self.line_ids.user_to_id).ids)
         self.env["discipline.redistribution.manager"].create(
             [
                 {

@@ -26,23 +26,23 @@ class DisciplineRedistribution(models.Model):
         if not limit or len(days) < limit or not company.discipline_fill_from:
             return self.env["res.partner"]
         latest = days[-limit]
-        rows = self.env["discipline.customer"].search(
+        Customer = self.env["discipline.customer"]
+        domain = (
             Domain("company_id", "=", company.id)
             & Domain("in_base", "=", True)
             & Domain("user_id", "!=", False)
             & Domain("profile_complete", "=", False)
             & Domain("profile_missing_since", "<=", latest)
-            & (Domain("responsible_since", "<=", latest) | Domain("responsible_since", "=", False)),
-            order="id",
+            & (Domain("responsible_since", "<=", latest) | Domain("responsible_since", "=", False))
         )
         months = self.env["discipline.policy"]._policy_on(company, today).newcomer_months
-        spared = {
-            user
-            for user in rows.user_id
+        spared = [
+            user.id
+            for (user,) in Customer._read_group(domain, ["user_id"])
             if user._discipline_fill_start(company) > latest
             or policy.is_newcomer(user.discipline_newcomer_since or None, today, months)
-        }
-        return rows.filtered(lambda row: row.user_id not in spared).partner_id
+        ]
+        return Customer._partners_of(domain & Domain("user_id", "not in", spared))
 
     @api.model
     def _propose_unfilled(self, company):

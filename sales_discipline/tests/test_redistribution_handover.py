@@ -266,9 +266,9 @@ class TestAppeals(RedistributionCommon):
         self.assertEqual((appeal.state, self.line.state), ("granted", "waived"))
         self.assertEqual(appeal.decided_by_id, self.supervisor)
         self.batch.sudo()._cancel()
-        _chosen, bases = self.Batch._withdrawn(self.batch.period_id)
-        self.assertNotIn(self.line.customer_ref, bases)
-        self.assertIn(self.batch.line_ids[1].customer_ref, bases)
+        withdrawn = self.Batch._withdrawn(self.batch.period_id)
+        self.assertNotIn(self.line.customer_ref, withdrawn)
+        self.assertIn(self.batch.line_ids[1].customer_ref, withdrawn)
 
     def test_a_refused_appeal_lets_the_customer_go_with_the_rest(self):
         appeal = self._appeal()
