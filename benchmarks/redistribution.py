@@ -3,58 +3,100 @@
 import os
 from unittest.mock import MagicMock, patch
 
-#: so many are proposed and moved, where the base is as large (PROPOSED=1000 for a quick look)
+#: so many are withdrawn for missed norms, proposed and moved; a tenth of a smaller base (PROPOSED=1000: a quick look)
 PROPOSED = int(os.environ.get("PROPOSED", "100000"))
+#: so many of the orphans are moved: few customers for each of many receivers
+ORPHANS = 10_000
 #: so many are written one by one in plain Odoo
 SAMPLE = 300
 
 
 def run(bench):
-    """Propose and apply a batch of orphans, and what a supervisor selected; then do the same by hand."""
+    """Propose and apply orphans, few to each receiver, and missed norms to some hundred receivers; the same by hand."""
     one = _plain_write(bench)
-    company = bench.company
     Batch = bench.env["discipline.redistribution"]
-    # the proposal and the messages about it are measured apart: a message a manager costs what Odoo's messages cost
-    company.discipline_dry_mode = True
-    with bench.timed("proposing receivers for the orphans") as orphans:
-        batch = Batch._propose_orphans(company)
-    count = len(batch.line_ids)
-    bench.say(f"{count:,} orphans, {len(batch.line_ids.filtered('user_to_id')):,} of them placed")
-    bench.within(f"proposing {count:,} orphans", orphans, 30)
-    company.discipline_dry_mode = False
-    with bench.timed("telling the managers") as told:
-        batch._propose_now()
-    bench.say(f"{told.cpu / max(1, len(batch.line_ids.user_to_id)):.3f} s of the processor a manager")
-    applied, moved = _apply(bench, batch)
-    bench.faster(f"moving {moved:,} orphans", applied, one.times(moved), 15, _note())
-    company.discipline_dry_mode = True
-    customers = bench.env["discipline.customer"].search(
-        [("user_id", "!=", False), ("partner_id", "not in", batch.line_ids.partner_id.ids)], limit=PROPOSED
-    )
-    with bench.timed("proposing receivers for held customers") as held:
-        batch = Batch._propose(company, "selection", customers.partner_id, reason="Benchmark")
-    count = len(batch.line_ids)
-    bench.say(f"{count:,} customers, {len(batch.line_ids.filtered('user_to_id')):,} of them placed")
-    bench.within(f"proposing {count:,} held customers", held, 30)
-    company.discipline_dry_mode = False
-    batch.write({"state": "proposed"})
-    applied, moved = _apply(bench, batch)
-    bench.faster(f"moving {moved:,} held customers", applied, one.times(moved), 15, _note())
-    bench.within("peak memory of the worker, proposing", max(orphans.memory, held.memory), 400, "MB")
-    bench.within("peak memory of the worker, moving", applied.memory, 400, "MB")
+    batch = _propose(bench, "orphans", lambda: Batch._propose_orphans(bench.company))
+    orphans = _apply(bench, batch, ORPHANS)
+    bench.faster(f"moving {orphans.moved:,} orphans", orphans, one.times(orphans.moved), 15, _note())
+    _cancel_rest(bench, batch)
+    period = _policy(bench)
+    batch = _propose(bench, "missed norms", lambda: Batch._propose_missed(period))
+    missed = _apply(bench, batch)
+    bench.faster(f"moving {missed.moved:,} customers", missed, one.times(missed.moved), 15, _note())
+    bench.within("peak memory of the worker, moving", max(orphans.memory, missed.memory), 400, "MB")
 
 
 def _note():
     return f"one by one with mails, extrapolated from {SAMPLE}"
 
 
-def _apply(bench, batch):
-    """Approve and apply a batch as the program does, with history, people, plans and deals; check that they moved."""
-    lines = batch.line_ids.filtered(lambda line: line.state == "proposed")[:PROPOSED]
-    lines.write({"state": "approved"})
+def _policy(bench):
+    """Let the policy withdraw as many as are to be proposed, evenly; give them to who keeps his norms best.
+
+    Of those who take more customers three of five attain enough.
+
+    :return: the period whose missed norms are judged
+    """
+    env, company = bench.env, bench.company
+    period = env["discipline.period"].search(
+        [("company_id", "=", company.id), ("state", "=", "closed")], order="date_end desc", limit=1
+    )
+    shares = env["discipline.redistribution"]._attainments(company, period)
+    takers = env["res.users"].search([("discipline_takes_more", "=", True)])
+    ranked = sorted(shares[user] for user in takers.ids if user in shares)
+    bench.cr.execute(
+        """
+        UPDATE discipline_policy
+           SET cap_per_manager = %s, intake_cap = 0, receiver_attainment = %s, missed_needed = 1, missed_of = 2,
+               missed_share = 100
+         WHERE company_id = %s
+        """,
+        [max(1, min(PROPOSED, bench.customers // 10) // bench.options.managers), ranked[2 * len(ranked) // 5],
+         company.id],
+    )  # fmt: skip
+    bench.cr.execute("DELETE FROM discipline_policy_line")
+    env.invalidate_all()
     bench.cr.commit()
+    return period
+
+
+def _propose(bench, what, propose):
+    """Measure a proposal, and the messages about it apart: a message a manager costs what Odoo's messages cost."""
+    company = bench.company
+    company.discipline_dry_mode = True
+    with bench.timed(f"proposing receivers: {what}") as took:
+        batch = propose()
+    company.discipline_dry_mode = False
+    count = len(batch._lines_in("proposed", "skipped"))
+    placed = len(batch._lines_in("proposed"))
+    bench.cr.execute(
+        "SELECT count(DISTINCT user_to_id) FROM discipline_redistribution_line WHERE redistribution_id = %s", [batch.id]
+    )
+    receivers = bench.cr.fetchone()[0]
+    bench.say(f"{count:,} customers, {placed:,} of them placed with {receivers:,} receivers")
+    bench.within(f"proposing {count:,} customers: {what}", took, 30)
+    bench.within(f"peak memory of the worker, proposing: {what}", took.memory, 400, "MB")
+    with bench.timed("telling the managers") as told:
+        batch._propose_now()
+    managers = len(batch.manager_ids.filtered(lambda row: row.gives or row.receives))
+    bench.say(f"{told.cpu / max(1, managers):.4f} s of the processor for each of {managers:,} managers")
+    return batch
+
+
+def _apply(bench, batch, limit=None):
+    """Approve and apply a batch as the program does, with history, people, plans and deals; check that they moved."""
+    lines = batch._lines_in("proposed", limit=limit)
+    with bench.timed(f"approving {len(lines):,} customers"):
+        lines._skip_changed()
+        lines._in_state("proposed")._set_state("approved")
+        batch._settle()
+    lines = batch._lines_in("approved")
+    batch._in_background("apply", lines)
+    bench.cr.commit()
+    job = bench.env["discipline.job"].search([("redistribution_id", "=", batch.id), ("kind", "=", "apply")])
     with bench.timed(f"moving {len(lines):,} customers") as took:
-        batch._apply(lines)
+        job._run()
+    assert job.state == "done", job.message
     bench.cr.execute(
         """
         SELECT count(*), count(*) FILTER (WHERE p.user_id = l.user_to_id AND c.user_id = l.user_to_id),
@@ -72,10 +114,17 @@ def _apply(bench, batch):
         """,
         [batch.id],
     )
-    moved, held, history, left = bench.cr.fetchone()
-    assert moved == held == history, f"{moved} moved, {held} are held by their receivers, {history} have the history"
+    took.moved, held, history, left = bench.cr.fetchone()
+    assert took.moved == held == history, f"{took.moved} moved, {held} are held by their receivers, {history} recorded"
     assert not left, f"{left} customers have people or plans that stayed behind"
-    return took, moved
+    return took
+
+
+def _cancel_rest(bench, batch):
+    """Leave alone the orphans that were proposed only."""
+    with bench.timed("cancelling the others"):
+        batch._lines_in("proposed")._set_state("waived")
+        batch._settle()
 
 
 def _plain_write(bench):

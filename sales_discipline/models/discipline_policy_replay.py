@@ -3,12 +3,17 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 
 from dateutil.relativedelta import relativedelta
 from odoo import api, models
 from odoo.tools import SQL
 
 from ..engine import policy as engine
+
+#: rows that are read at a time
+SOME = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +43,34 @@ class DisciplinePolicy(models.Model):
         :param periods: closed periods of one company and one kind
         """
         self.ensure_one()
-        moved, gone = [], set()
-        candidates = defaultdict(list)
-        for row in self.env.execute_query(self._replay_sql(periods)):
-            candidates[row[0]].append(row[1:])
-        Exceptions = self.env["discipline.exception"].sudo()
-        taken = defaultdict(int)
-        for period in periods.sorted("date_start"):
-            day = period.date_end + relativedelta(days=1)
-            kept = {row[0] for row in Exceptions._in_force(period.company_id, day, day, ("keep",))}
-            per_manager = defaultdict(dict)
-            for customer, manager, verdict, missed, share in candidates[period.id]:
-                if customer not in gone and customer not in kept:
-                    per_manager[manager][customer] = (verdict, missed, share)
-            for manager, rows in per_manager.items():
-                cap = self.cap_per_manager and self.cap_per_manager - taken[manager, day.year, day.month]
-                if self.cap_per_manager and cap <= 0:
-                    continue
-                shares = [(customer, row[2]) for customer, row in rows.items()]
-                chosen = engine.capped(shares, cap, str(period.date_start))
-                taken[manager, day.year, day.month] += len(chosen)
-                for customer in chosen:
-                    verdict, missed, _share = rows[customer]
-                    moved.append(Moved(customer, manager, period.id, verdict, missed, day))
-                    gone.add(customer)
+        after, kept = {}, {}
+        for period in periods:
+            day = after[period.id] = period.date_end + relativedelta(days=1)
+            rows = self.env["discipline.exception"].sudo()._in_force(period.company_id, day, day, ("keep",))
+            kept[period.id] = {row[0] for row in rows}
+        starts = {period.id: str(period.date_start) for period in periods}
+        moved, gone, taken, most = [], set(), defaultdict(int), self.cap_per_manager
+        for (period, manager), rows in groupby(self._replay_rows(periods), key=itemgetter(0, 1)):
+            day = after[period]
+            own = {row[2]: row[3:] for row in rows if row[2] not in gone and row[2] not in kept[period]}
+            cap = most and most - taken[manager, day.year, day.month]
+            if most and cap <= 0:
+                continue
+            chosen = engine.capped([(customer, row[2]) for customer, row in own.items()], cap, starts[period])
+            taken[manager, day.year, day.month] += len(chosen)
+            gone.update(chosen)
+            moved += [Moved(customer, manager, period, *own[customer][:2], day) for customer in chosen]
         return moved
 
+    def _replay_rows(self, periods):
+        """Yield the rows of ``_replay_sql`` some at a time: there may be a million of them, and few stay."""
+        cr = self.env.cr
+        cr.execute(self._replay_sql(periods))
+        while rows := cr.fetchmany(SOME):
+            yield from rows
+
     def _replay_sql(self, periods):
-        """Return SQL of rows (period, customer, manager, verdict, missed periods, attained share) that may withdraw.
+        """Return SQL of rows (period, manager, customer, verdict, missed periods, attained share) that may withdraw.
 
         The set-based twin of ``engine.policy.deciding``: of the last so many judged periods of one manager and
         customer at least so many are missed, the newest among them.
@@ -93,13 +98,13 @@ class DisciplinePolicy(models.Model):
                 SELECT *, upto - COALESCE(lag(upto, of) OVER chain, 0) AS found FROM counted
                 WINDOW chain AS (PARTITION BY customer_ref, manager_ref ORDER BY date_start)
             )
-            SELECT l.period_id, l.customer_ref, l.manager_ref, l.id, l.found::int, l.attained::float / l.goal
+            SELECT l.period_id, l.manager_ref, l.customer_ref, l.id, l.found::int, l.attained::float / l.goal
               FROM looked l
               JOIN discipline_assignment a ON a.customer_ref = l.customer_ref AND a.manager_ref = l.manager_ref
                                           AND a.date_from <= l.date_end + 1
                                           AND (a.date_to IS NULL OR a.date_to > l.date_end + 1)
              WHERE l.missed = 1 AND l.found >= l.needed AND l.period_id = ANY(%(periods)s)
-          ORDER BY l.date_start, l.id
+          ORDER BY l.date_start, l.manager_ref, l.id
             """,
             classes=self.line_ids.abc_class_id.ids,
             needed=[self._rule_for(row)[0] for row in self.line_ids.abc_class_id],

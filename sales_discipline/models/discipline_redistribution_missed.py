@@ -1,7 +1,8 @@
 """Missed norms: who is withdrawn from whom, after protection, cooldown and cap."""
 
-from collections import defaultdict
 from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -29,26 +30,20 @@ class DisciplineRedistribution(models.Model):
         """
         company, rules = period.company_id, period.policy_id
         today = self.env["discipline.calendar"]._today(company)
-        lost = self._lost_this_month(company, today) if rules.cap_per_manager else {}
-        seed, chosen, bases = str(period.date_start), {}, {}
-
-        def cut(manager):
-            cap = rules.cap_per_manager and rules.cap_per_manager - lost.get(manager, 0)
-            if not rules.cap_per_manager or cap > 0:
-                shares = [(customer, share) for customer, (share, _basis) in bases.items()]
-                chosen.update((customer, bases[customer][1]) for customer in policy.capped(shares, cap, seed))
-            bases.clear()
-
+        most = rules.cap_per_manager
+        lost = self._lost_this_month(company, today) if most else {}
+        seed = str(period.date_start)
         self._flush_withdrawn()
-        cr, last = self.env.cr, None
+        cr, chosen = self.env.cr, {}
         cr.execute(self._withdrawn_sql(period, rules, today))
-        while rows := cr.fetchmany(SOME):
-            for manager, customer, share, basis in rows:
-                if manager != last:
-                    cut(last)
-                    last = manager
-                bases[customer] = (share, basis)
-        cut(last)
+        rows = (row for some in iter(lambda: cr.fetchmany(SOME), []) for row in some)
+        for manager, group in groupby(rows, key=itemgetter(0)):
+            bases = {customer: (share, basis) for _manager, customer, share, basis in group}
+            cap = most and most - lost.get(manager, 0)
+            if most and cap <= 0:
+                continue
+            shares = [(customer, share) for customer, (share, _basis) in bases.items()]
+            chosen.update((customer, bases[customer][1]) for customer in policy.capped(shares, cap, seed))
         return dict(sorted(chosen.items()))
 
     def _flush_withdrawn(self):

@@ -7,6 +7,8 @@ from odoo.tools import SQL
 DAYS = 90
 #: so many customers who stayed are compared with a redistribution's customers of the same class
 PEERS = 500
+#: of a class with more customers not everybody is looked at: numbers are drawn by a hash until there are enough
+DRAWN = 20_000
 
 
 class DisciplineHandoverOutcome(models.Model):
@@ -103,6 +105,9 @@ class DisciplineHandoverOutcome(models.Model):
             ), moment AS (
                 SELECT min(id) AS id, redistribution_id, abc_class_id, company_id, applied_on, min(days) AS days
                   FROM move GROUP BY redistribution_id, abc_class_id, company_id, applied_on
+            ), class AS MATERIALIZED (
+                SELECT company_id, abc_class_id, count(*) AS size, min(partner_id) AS first, max(partner_id) AS last
+                  FROM discipline_customer WHERE in_base GROUP BY company_id, abc_class_id
             ), subject AS (
                 SELECT 'moved' AS side, m.id, m.redistribution_id, m.partner_id, m.customer_ref, m.abc_class_id,
                        m.user_from_id, m.user_to_id, m.company_id, m.applied_on, m.days
@@ -111,11 +116,24 @@ class DisciplineHandoverOutcome(models.Model):
                 SELECT 'stayed', -m.id, m.redistribution_id, NULL, peer.partner_id, m.abc_class_id, NULL, NULL,
                        m.company_id, m.applied_on, m.days
                   FROM moment m
+                  JOIN class k ON k.company_id = m.company_id AND k.abc_class_id IS NOT DISTINCT FROM m.abc_class_id
             CROSS JOIN LATERAL (
-                       SELECT c.partner_id FROM discipline_customer c
-                        WHERE c.company_id = m.company_id AND c.in_base
-                          AND c.abc_class_id IS NOT DISTINCT FROM m.abc_class_id
-                          AND NOT EXISTS (SELECT FROM discipline_redistribution_line x
+                       SELECT c.partner_id FROM (
+                           SELECT c.partner_id FROM discipline_customer c
+                            WHERE k.size <= %(drawn)s AND c.company_id = m.company_id AND c.in_base
+                              AND (c.abc_class_id = m.abc_class_id
+                                   OR (m.abc_class_id IS NULL AND c.abc_class_id IS NULL))
+                            UNION
+                           SELECT c.partner_id
+                             FROM generate_series(1, CASE WHEN k.size > %(drawn)s
+                                                          THEN 3 * %(peers)s * (k.last - k.first + 1)::bigint / k.size
+                                                          ELSE 0 END) n
+                             JOIN discipline_customer c
+                                  ON c.partner_id = k.first + (hashtextextended(concat_ws('|', m.redistribution_id, n), 0)
+                                                               & 9223372036854775807) %% (k.last - k.first + 1)
+                            WHERE c.company_id = m.company_id AND c.in_base
+                              AND c.abc_class_id IS NOT DISTINCT FROM m.abc_class_id) c
+                        WHERE NOT EXISTS (SELECT FROM discipline_redistribution_line x
                                            WHERE x.customer_ref = c.partner_id AND x.state = 'applied'
                                              AND x.applied_on BETWEEN m.applied_on - m.days AND m.applied_on + m.days)
                      ORDER BY md5(concat_ws('|', m.redistribution_id, c.partner_id)) LIMIT %(peers)s) peer
@@ -155,6 +173,7 @@ class DisciplineHandoverOutcome(models.Model):
             """,
             days=DAYS,
             peers=PEERS,
+            drawn=DRAWN,
             today=fields.Date.context_today(self),
         )
 

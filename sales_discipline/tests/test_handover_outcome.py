@@ -1,10 +1,12 @@
 """What became of customers who changed hands, beside those who did not."""
 
 from datetime import date, datetime
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo.tests import tagged
 
+from ..report import discipline_handover_outcome
 from .common import NOW
 from .redistribution_common import RedistributionCommon
 
@@ -50,6 +52,8 @@ class TestHandoverOutcome(RedistributionCommon):
                 [], ["side"], ["customers:sum", "purchases_before_each:avg", "purchases_after_each:avg"]
             )
             self.assertEqual(figures, [("moved", 4, 25, 62.5), ("stayed", 1, 70, 0)])
+            with patch.object(discipline_handover_outcome, "DRAWN", 0):
+                self.assertEqual(Outcome._read_group([], ["side"], ["customers:sum"]), [("moved", 4), ("stayed", 1)])
 
     def test_nobody_moved_shows_nothing(self):
         self.assertFalse(self.env["discipline.handover.outcome"].search([]))
