@@ -85,7 +85,8 @@ class DisciplineRedistribution(models.Model):
                         OR %(today)s >= u.discipline_newcomer_since + 30 * %(newcomer)s)
                    AND NOT EXISTS (SELECT FROM (%(spared)s) s WHERE s.customer_ref = v.customer_ref)
             )
-            SELECT c.manager_ref, c.customer_ref, c.share, ARRAY[c.id] FROM candidate c WHERE c.of <= 1 AND c.needed <= 1
+            SELECT c.manager_ref, c.customer_ref, c.share, ARRAY[c.id]
+              FROM candidate c WHERE c.of <= 1 AND c.needed <= 1
              UNION ALL
             SELECT c.manager_ref, c.customer_ref, c.share, h.basis
               FROM candidate c

@@ -241,7 +241,7 @@ class ResPartner(models.Model):
         before = {partner.id: partner.user_id for partner in partners}
         # what Odoo asks of each partner that is written, asked once for all of them
         partners.child_ids.mapped("child_ids")
-        partners.mapped("user_ids")
+        (partners | partners.child_ids).mapped("user_ids")
         for receiver, group in partners.grouped(lambda partner: receivers[partner.id]).items():
             group.with_context(discipline_skip=True).write({"user_id": receiver.id})
         partners._discipline_after_write({pid: held.id for pid, held in before.items()}, {"user_id"})

@@ -129,8 +129,8 @@ class DisciplineHandoverOutcome(models.Model):
                                                           THEN 3 * %(peers)s * (k.last - k.first + 1)::bigint / k.size
                                                           ELSE 0 END) n
                              JOIN discipline_customer c
-                                  ON c.partner_id = k.first + (hashtextextended(concat_ws('|', m.redistribution_id, n), 0)
-                                                               & 9223372036854775807) %% (k.last - k.first + 1)
+                               ON c.partner_id = k.first + (hashtextextended(m.redistribution_id || '|' || n, 0)
+                                                            & 9223372036854775807) %% (k.last - k.first + 1)
                             WHERE c.company_id = m.company_id AND c.in_base
                               AND c.abc_class_id IS NOT DISTINCT FROM m.abc_class_id) c
                         WHERE NOT EXISTS (SELECT FROM discipline_redistribution_line x

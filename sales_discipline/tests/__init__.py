@@ -31,6 +31,7 @@ from . import (
     test_portfolio,
     test_redistribution,
     test_redistribution_handover,
+    test_redistribution_sets,
     test_refusal,
     test_refusal_browser,
     test_refusal_report,

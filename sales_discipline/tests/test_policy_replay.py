@@ -74,6 +74,29 @@ class TestPolicyReplay(VerdictCommon):
                         break
             self.assertEqual(found, expected)
 
+    def test_a_redistribution_withdraws_whom_the_engine_names_and_for_the_same_months(self):
+        verdicts = {
+            (row.customer_ref, row.period_id.date_start): row.id
+            for row in self.env["discipline.compliance"].search([("period_id", "in", self.periods.ids)])
+        }
+        for policy in (self.policy, self.balanced):
+            self.env.cr.execute("UPDATE discipline_period SET policy_id = %s", [policy.id])
+            self.env.invalidate_all()
+            rule = Rule(policy.missed_needed, policy.missed_of, policy.missed_share)
+            for number, period in enumerate(self.periods.sorted("date_start"), start=1):
+                expected = {}
+                for name, history in self.histories.items():
+                    months = list(zip(MONTHS, history, strict=True))[:number]
+                    if missed := deciding([Judged(month, 4, attained) for month, attained in months], rule):
+                        customer = self.customers[name].id
+                        expected[customer] = [verdicts[customer, row.start] for row in missed]
+                self.assertEqual(self.env["discipline.redistribution"]._withdrawn(period), expected)
+
+    def test_what_a_newcomer_missed_is_forgiven_later_as_well(self):
+        # three months of 30 days: when January was over, they were not
+        self.anna.discipline_newcomer_since = date(2024, 11, 20)
+        self.assertEqual(self._names(self.balanced), {"Mended": 3, "Never": 3})
+
     def test_only_chosen_periods_move_but_earlier_ones_are_looked_at(self):
         self.assertEqual(self._names(self.balanced, self.periods[2]), {"Twice": 3, "Mended": 3, "Never": 3})
 
