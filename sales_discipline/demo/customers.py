@@ -234,6 +234,14 @@ class Customers(Company):
             elif deal.stage == "Won":
                 wins.append((lead.id, lead.partner_id.id, deal.closed))
         Change._record(sorted(rows, key=lambda row: row["date"]))
+        # a change without a probability is recorded with the present one, which knows how the deal ended
+        self.env.cr.execute(
+            SQL(
+                "UPDATE discipline_stage_change SET probability = NULL WHERE status_to = 'open' AND lead_ref = ANY(%s)",
+                leads.ids,
+            )
+        )
+        Change.invalidate_model(["probability"])
         Refusal._record(sorted(lost, key=lambda row: row["date"]))
         Refusal._mark_regained(wins)
 

@@ -92,6 +92,10 @@ class TestDemonstration(TransactionCase):
         lost = self._rows("SELECT min(date_closed)::date, max(date_closed)::date FROM crm_lead WHERE NOT active")
         self.assertEqual(refusals, [(2473, 2473, *lost[0])])
 
+    def test_what_a_deal_was_likely_to_become_is_not_known_from_how_it_ended(self):
+        known = self._rows("SELECT status_to, count(probability) FROM discipline_stage_change GROUP BY 1 ORDER BY 1")
+        self.assertEqual(known, [("lost", 2473), ("open", 0), ("won", 4238)])
+
     def test_the_night_makes_purchases_and_classes_that_were_counted_elsewhere(self):
         self._night()
         purchases = self._rows("SELECT count(*), sum(amount) FROM discipline_revenue WHERE voided_at IS NULL")
