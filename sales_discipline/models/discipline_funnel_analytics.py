@@ -177,25 +177,27 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         :param dict filters: see ``_clean_filters``
         :param int manager: id of the user; 0 for deals of nobody
         :return: ``waterfall`` (see :meth:`_waterfall`), ``deals`` and ``customers``: up to three of each, rows of
-            ``id``, ``name``, ``difference`` (sum won less what deals of their kind bring on average)
+            ``id``, ``name``, ``difference`` (sum won less what deals of their kind bring on average), and ``reasons``
+            (see :meth:`_reasons_by_stage`)
         :raise AccessError: for whoever may not read opportunities
         """
         filters = self._clean_filters(filters)
         manager = int(manager or 0)
         stages = self._stages(filters)
-        cells, _times, _reasons = self._fetch_analytics(filters, stages)
+        cells, _times, reasons = self._fetch_analytics(filters, stages)
         own = defaultdict(list)
         for cell in cells:
             cell["amount"] = Decimal(cell["amount"])
             own[cell["manager"] or 0].append(cell)
         if manager not in own:
-            return {"waterfall": None, "deals": [], "customers": []}
+            return {"waterfall": None, "deals": [], "customers": [], "reasons": []}
         effort = self._fetch_effort(filters, [key for key in own if key])
         deals, customers = self._fetch_differences(filters, stages, manager)
         return {
             "waterfall": self._waterfall(own[manager], cells, manager, effort, stages),
             "deals": deals,
             "customers": customers,
+            "reasons": self._reasons_by_stage(manager, reasons, stages),
         }
 
     @api.model
@@ -363,6 +365,43 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         )
         reason = self._reason_in_words(manager, rank, reasons)
         return f"{text} {reason}" if reason else text
+
+    @api.model
+    def _reasons_by_stage(self, manager, reasons, stages):
+        """Return the reasons of refusal that a manager hears most at each stage, beside the company's.
+
+        :return: rows of ``rank``, ``stage``, ``lost`` (his deals lost there), and ``reasons``: up to three rows of
+            ``reason`` (id), ``name``, ``deals``, ``share`` and ``company`` (0..1: of his deals lost there, and of all)
+        """
+        names = self._reason_names({row["reason"] for row in reasons if row["reason"]})
+        result = []
+        for rank, stage in enumerate(stages):
+            own, total = Counter(), Counter()
+            for row in reasons:
+                if row["furthest"] == rank:
+                    total[row["reason"]] += row["deals"]
+                    own[row["reason"]] += row["deals"] * ((row["manager"] or 0) == manager)
+            if not own.total():
+                continue
+            top = sorted((reason for reason in own if own[reason]), key=lambda reason: (-own[reason], reason or 0))
+            result.append(
+                {
+                    "rank": rank,
+                    "stage": stage.name,
+                    "lost": own.total(),
+                    "reasons": [
+                        {
+                            "reason": reason or 0,
+                            "name": names.get(reason) or self.env._("Not stated"),
+                            "deals": own[reason],
+                            "share": own[reason] / own.total(),
+                            "company": total[reason] / total.total(),
+                        }
+                        for reason in top[:3]
+                    ],
+                }
+            )
+        return result
 
     @api.model
     def _reason_in_words(self, manager, rank, reasons):

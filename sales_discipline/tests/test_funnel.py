@@ -257,6 +257,20 @@ class TestFunnel(FunnelCommon):
         self.assertEqual([(row["id"], row["difference"]) for row in found["customers"]], [(self.customer.id, 1000)])
         self.assertIsNone(self.Analytics.get_manager({}, self.supervisor.id)["waterfall"])
 
+    def test_reasons_of_refusal_by_stage_stand_beside_the_company_s(self):
+        late = self.env["crm.lost.reason"].create({"name": "Too late"})
+        for user, count, reason in ((self.anna, 3, self.price), (self.anna, 1, late), (self.dmitri, 6, late)):
+            for _number in range(count):
+                deal = self._deal(user, 20, source_id=self.env["utm.source"].search([], limit=1).id)
+                self._move(deal, 21, self.second)
+                self._lose(deal, 25, reason)
+        [stage] = self.Analytics.get_manager({"date_from": "2024-03-20"}, self.anna.id)["reasons"]
+        self.assertEqual((stage["stage"], stage["lost"]), ("Stage 2", 4))
+        self.assertEqual(
+            [(row["name"], row["deals"], row["share"], row["company"]) for row in stage["reasons"]],
+            [("Too expensive", 3, 0.75, 0.3), ("Too late", 1, 0.25, 0.7)],
+        )
+
     def test_customers_and_contacts_are_causes_where_they_are_known(self):
         other = self._customer("Vasilyok", self.boris, self.class_a)
         for user, partner in ((self.anna, self.customer), (self.boris, other), (self.boris, other)):
