@@ -287,6 +287,31 @@ def _written(text):
     raise ValueError(text)
 
 
+def parse_month(value: object, year: int) -> date:
+    """Return the first day of the month that a cell means: a day of it, 03.2026, 2026-03, март 2026 г., March, Mar 26.
+
+    :param year: of a month that is named without one
+    :raise TableError: ``no_month``
+    """
+    if isinstance(value, date):
+        return date(value.year, value.month, 1)
+    plain = " ".join(str(value if value is not None else "").replace("\u00a0", " ").split()).casefold()
+    try:
+        found = re.match(r"(\d{4})[-./](\d{1,2})(?:$|[-./ ])", plain)
+        if found:
+            return date(int(found[1]), int(found[2]), 1)
+        found = re.fullmatch(r"(\d{1,2})[-./](\d{4}|\d{2})(?:\s*г\.?)?", plain)
+        if found:
+            return date(_year(found[2]), int(found[1]), 1)
+        found = re.fullmatch(r"([a-zа-я]+)\.?(?:[ ,'.-]+(\d{4}|\d{2}))?(?:\s*г(?:ода|\.)?)?", plain)
+        if found and found[1] in MONTHS:
+            return date(_year(found[2]) if found[2] else year, MONTHS[found[1]], 1)
+        day = _written(plain)
+        return date(day.year, day.month, 1)
+    except (ValueError, OverflowError) as error:
+        raise TableError("no_month", value=value) from error
+
+
 def _year(text):
     return int(text) + (2000 if len(text) == 2 else 0)
 

@@ -98,6 +98,8 @@ class DisciplineImport(models.Model):
         for record in self:
             if record.kind == "purchases" and not self.env.user.has_group(ADMINISTRATOR):
                 raise AccessError(self.env._("Only a Sales administrator imports purchases."))
+            if record.kind == "targets" and not self.env.user._discipline_is_supervisor():
+                raise AccessError(self.env._("Only a supervisor imports sales targets."))
             if not self.env.user._discipline_is_supervisor():
                 raise AccessError(self.env._("Only a supervisor imports lists of customers and managers."))
 

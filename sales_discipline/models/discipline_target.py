@@ -76,40 +76,51 @@ class DisciplineTarget(models.Model):
         months = [self._first_day(month) for month in self.mapped("month") if month]
         if not months:
             return {}
+        sums = {}
+        for company in self.company_id:
+            sums.update(self._fetch_month_sums(company, min(months), max(months)))
+        return sums
+
+    @api.model
+    def _fetch_month_sums(self, company, begin, last):
+        """Return {key: (won, weighted pipeline)} of a company's managers and teams, see :meth:`_key`.
+
+        :param begin: the first month's first day
+        :param last: the last month's first day
+        """
         Funnel = self.env["discipline.funnel"]
         Calendar = self.env["discipline.calendar"]
         Funnel._flush()
-        sums = {}
-        for company in self.company_id:
-            rows = self.env.execute_query(
-                SQL(
-                    """
-                    WITH %(deals)s, closing AS (
-                        SELECT d.manager_ref, d.team_ref, d.outcome, d.amount, l.probability,
-                               CASE WHEN d.outcome = 'won'
-                                    THEN (d.closed AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::date
-                                    ELSE GREATEST(l.date_deadline, %(today)s) END AS day
-                          FROM deal d LEFT JOIN crm_lead l ON l.id = d.lead_ref
-                         WHERE d.outcome = 'won' OR (d.outcome = 'open' AND l.date_deadline IS NOT NULL)
-                    )
-                    SELECT date_trunc('month', day)::date, manager_ref, team_ref,
-                           COALESCE(sum(amount) FILTER (WHERE outcome = 'won'), 0)::float8,
-                           COALESCE(sum(amount * probability / 100) FILTER (WHERE outcome = 'open'), 0)::float8
-                      FROM closing
-                     WHERE day >= %(begin)s AND day < (%(last)s + interval '1 month')::date
-                  GROUP BY GROUPING SETS ((1, 2), (1, 3))
-                    """,
-                    deals=Funnel._sql_deals({}, Funnel._stages({}), where=SQL("e.company_id = %s", company.id)),
-                    zone=str(Calendar._timezone(company)),
-                    today=Calendar._today(company),
-                    begin=min(months),
-                    last=max(months),
+        rows = self.env.execute_query(
+            SQL(
+                """
+                WITH %(deals)s, closing AS (
+                    SELECT d.manager_ref, d.team_ref, d.outcome, d.amount, l.probability,
+                           CASE WHEN d.outcome = 'won'
+                                THEN (d.closed AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::date
+                                ELSE GREATEST(l.date_deadline, %(today)s) END AS day
+                      FROM deal d LEFT JOIN crm_lead l ON l.id = d.lead_ref
+                     WHERE d.outcome = 'won' OR (d.outcome = 'open' AND l.date_deadline IS NOT NULL)
                 )
+                SELECT date_trunc('month', day)::date, manager_ref, team_ref,
+                       COALESCE(sum(amount) FILTER (WHERE outcome = 'won'), 0)::float8,
+                       COALESCE(sum(amount * probability / 100) FILTER (WHERE outcome = 'open'), 0)::float8
+                  FROM closing
+                 WHERE day >= %(begin)s AND day < (%(last)s + interval '1 month')::date
+              GROUP BY GROUPING SETS ((1, 2), (1, 3))
+                """,
+                deals=Funnel._sql_deals({}, Funnel._stages({}), where=SQL("e.company_id = %s", company.id)),
+                zone=str(Calendar._timezone(company)),
+                today=Calendar._today(company),
+                begin=begin,
+                last=last,
             )
-            for month, user, team, won, weighted in rows:
-                if user or team:
-                    sums[company.id, month, user or None, team or None] = (won, weighted)
-        return sums
+        )
+        return {
+            (company.id, month, user or None, team or None): (won, weighted)
+            for month, user, team, won, weighted in rows
+            if user or team
+        }
 
     # ------------------------------------------------------------------
     # Who may set it
@@ -143,19 +154,30 @@ class DisciplineTarget(models.Model):
 
         :raise AccessError: naming whose target it is and who may set it
         """
-        user = self.env.user
-        if self.env.su or user.has_group("sales_team.group_sale_manager"):
-            return
         for target in self:
-            if target.user_id:
-                allowed = target.user_id != user and user._discipline_decides_for(target.user_id)
-            else:
-                allowed = target.team_id.sudo().user_id == user
-            if not allowed:
-                raise AccessError(
-                    self.env._(
-                        "The sales target of “%(whose)s” is set by the team's leader or a Sales administrator: ask one "
-                        "of them.",
-                        whose=target.sudo().user_id.name or target.sudo().team_id.name or "",
-                    )
+            self._check_may_set(target.user_id, target.team_id)
+
+    @api.model
+    def _may_set(self, user, team):
+        """Tell whether the present user sets the targets of a manager, or of a team where there is no manager."""
+        me = self.env.user
+        if self.env.su or me.has_group("sales_team.group_sale_manager"):
+            return True
+        if user:
+            return user != me and me._discipline_decides_for(user)
+        return me._discipline_is_supervisor() and team.sudo().user_id == me
+
+    @api.model
+    def _check_may_set(self, user, team):
+        """Refuse whoever does not decide for a manager or team.
+
+        :raise AccessError: naming whose target it is and who may set it
+        """
+        if not self._may_set(user, team):
+            raise AccessError(
+                self.env._(
+                    "The sales target of “%(whose)s” is set by the team's leader or a Sales administrator: ask one "
+                    "of them.",
+                    whose=user.sudo().name or team.sudo().name or "",
                 )
+            )

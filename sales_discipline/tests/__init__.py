@@ -41,6 +41,7 @@ from . import (
     test_sale,
     test_stage_change,
     test_target,
+    test_target_grid,
     test_task,
     test_telephony,
     test_transfer_request,
