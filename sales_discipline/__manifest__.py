@@ -43,6 +43,7 @@
         "views/discipline_funnel_views.xml",
         "views/discipline_target_views.xml",
         "views/discipline_forecast_views.xml",
+        "views/discipline_repeat_views.xml",
         "views/discipline_job_views.xml",
         "views/discipline_norm_views.xml",
         "views/discipline_performance_views.xml",

@@ -1,1 +1,1 @@
-from . import crm_lead, funnel, import_files, percent, refusal, workbook
+from . import crm_lead, forecast, funnel, import_files, percent, refusal, workbook

@@ -65,6 +65,8 @@ from . import (
     discipline_target_grid,
     discipline_forecast_snapshot,
     discipline_forecast,
+    discipline_forecast_xlsx,
+    discipline_repeat,
     discipline_pipeline,
     discipline_redistribution,
     discipline_redistribution_propose,

@@ -2,6 +2,7 @@
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import SQL, date_utils
 
 from ..engine.forecast import Deal, quantiles_beside
@@ -13,6 +14,8 @@ AHEAD = 6
 BACK = 6
 #: so many deals of a month, those that move it most, are drawn one by one
 DRAWN = 200
+#: deals that one call lists, at most
+DEALS = 5000
 WAYS = ("own", "odoo")
 
 
@@ -189,8 +192,11 @@ class DisciplineForecast(models.AbstractModel):
         :param dict filters: see :meth:`_clean_filters`
         :return: ``way`` used and ``better`` (which was better until now), ``months``: dicts of ``month``, ``won``,
             ``target``, ``expected`` {way: sum}, ``quantiles`` [P10, P50, P90] of what is still to come, ``running``,
-            ``past``; ``undated``: sum expected by probability without a date; ``managers``: rows of ``id``, ``name``,
-            ``deals``, ``amount``, ``expected``, ``won``, ``target`` of the running month; ``accuracy``; ``options``
+            ``past``, ``repeat`` and ``repeat_came`` (purchases of the base without a deal: expected from today on, and
+            come until now); ``undated``: sum expected by probability without a date; ``managers``: rows of ``id``,
+            ``name``, ``deals``, ``amount``, ``expected``, ``won``, ``target``, ``repeat`` and ``repeat_came`` of the
+            running month; ``accuracy``; ``repeat``: see :meth:`_repeat_accuracy`, None where purchases are won
+            opportunities
         :raise AccessError: for whoever may not read opportunities
         """
         filters = self._clean_filters(filters)
@@ -198,9 +204,7 @@ class DisciplineForecast(models.AbstractModel):
         better = Snapshot._better(self.env.company)
         way = filters["way"] or better
         months, running = self._months()
-        ahead = [month for month in months if month >= running]
-        today = self.env["discipline.calendar"]._today()
-        bounds = [0, *((date_utils.add(month, months=1) - today).days for month in ahead)]
+        ahead, bounds = self._ahead()
         self._flush()
         sums, drawn = self._fetch_expected(filters, bounds, ahead, way)
         won = self._fetch_won(filters, months[0])
@@ -222,16 +226,19 @@ class DisciplineForecast(models.AbstractModel):
             if month >= running:
                 row["quantiles"] = self._quantiles(sums, drawn, month, way)
             rows.append(row)
+        managers = self._managers(sums, won, targets, running, way)
+        repeat = self._repeat(filters, months, running)
+        self._add_repeat(rows, managers, repeat, running)
         return {
             "way": way,
             "better": better,
             "months": rows,
             "undated": sum(row["expected"] for row in sums if row["way"] == "odoo" and row["month"] is None),
             "later": self._later(sums, ahead),
-            "managers": self._managers(sums, won, targets, running, way),
+            "managers": managers,
             "accuracy": self._accuracy(),
             "frozen_on": str(Snapshot._latest(self.env.company).day or ""),
-            "repeat": self._repeat(filters, ahead),
+            "repeat": repeat["accuracy"],
         }
 
     @api.model
@@ -444,17 +451,219 @@ class DisciplineForecast(models.AbstractModel):
         )
         return {manager: [foretold, came] for manager, foretold, came in rows}
 
-    @api.model
-    def _repeat(self, filters, months):
-        """Return what the base is likely to buy again without a deal, per month; a hook for the bridges.
+    # ------------------------------------------------------------------
+    # What the base buys again
+    # ------------------------------------------------------------------
 
-        :return: {month: sum} or an empty dict, where purchases are won opportunities only
+    @api.model
+    def _repeat(self, filters, months, running):
+        """Return what the base bought and is expected to buy again without a deal; other addons may add to it.
+
+        :param list months: first days of the months shown
+        :return: dict of ``expected`` and ``came``: {(month, manager or None): sum}, and ``accuracy``
         """
-        return {}
+        companies = self.env.companies.filtered(lambda company: self.env["discipline.repeat"]._applies(company))
+        if not companies:
+            return {"expected": {}, "came": {}, "accuracy": None}
+        money = self._money_of(companies)
+        domain = [("company_id", "in", companies.ids), *self._repeat_domain(filters, "user_id")]
+        expected, came = {}, {}
+        for company, month, user, amount, bought in self.env["discipline.repeat.report"]._read_group(
+            domain, ["company_id", "month:month", "user_id"], ["expected:sum", "bought:sum"]
+        ):
+            key = month, user.id or None
+            expected[key] = expected.get(key, 0.0) + amount * money[company.id]
+            came[key] = came.get(key, 0.0) + bought * money[company.id]
+        domain = [
+            ("company_id", "in", companies.ids),
+            ("month", ">=", months[0]),
+            ("month", "<", running),
+            *self._repeat_kinds(companies),
+            *self._repeat_domain(filters, "manager_ref"),
+        ]
+        for company, month, manager, amount in self.env["discipline.repeat.month"]._read_group(
+            domain, ["company_id", "month:month", "manager_ref"], ["came:sum"]
+        ):
+            key = month, manager or None
+            came[key] = came.get(key, 0.0) + amount * money[company.id]
+        return {"expected": expected, "came": came, "accuracy": self._repeat_accuracy(filters)}
+
+    @api.model
+    def _money_of(self, companies):
+        """Return {company id: what one unit of its currency is worth in the user's company's today}."""
+        return {
+            company.id: company.currency_id._get_conversion_rate(
+                company.currency_id, self.env.company.currency_id, self.env.company, fields.Date.context_today(self)
+            )
+            for company in companies
+        }
+
+    @api.model
+    def _repeat_domain(self, filters, field):
+        """Return the conditions of the manager and of the team: a customer is in the team of who answers for him."""
+        domain = []
+        if filters["user_id"]:
+            domain.append((field, "=", filters["user_id"]))
+        if filters["team_id"]:
+            users = self.env["res.users"].sudo().with_context(active_test=False)
+            domain.append((field, "in", users.search([("sale_team_id", "=", filters["team_id"])]).ids))
+        return domain
+
+    @api.model
+    def _repeat_kinds(self, companies):
+        """Return the condition of months measured by the kind of purchase that makes revenue now."""
+        kinds = Domain.OR(
+            [
+                [("company_id", "=", company.id), ("kind", "=", company.discipline_revenue_kinds)]
+                for company in companies
+            ]
+        )
+        return list(kinds)
+
+    @api.model
+    def _repeat_accuracy(self, filters):
+        """Return how good the forecast of repeat purchases was in the user's company; None where it has none.
+
+        :return: dict of ``months``: rows of ``month``, ``foretold``, ``came`` (of the customers foretold) and
+            ``others`` (bought by customers without a habit); ``late``: rows of ``name``, ``due``, ``bought``
+        """
+        company = self.env.company
+        if not self.env["discipline.repeat"]._applies(company):
+            return None
+        Month = self.env["discipline.repeat.month"]
+        domain = [
+            ("company_id", "=", company.id),
+            ("kind", "=", company.discipline_revenue_kinds),
+            *self._repeat_domain(filters, "manager_ref"),
+        ]
+        months, late = {}, {}
+        names = dict(Month._fields["lateness"]._description_selection(self.env))
+        for month, place, foretold, came, due, bought in Month._read_group(
+            domain, ["month:month", "lateness"], ["foretold:sum", "came:sum", "due:sum", "bought:sum"]
+        ):
+            row = months.setdefault(month, {"month": str(month), "foretold": 0.0, "came": 0.0, "others": 0.0})
+            row["foretold"] += foretold
+            row["others" if place == "none" else "came"] += came
+            if place != "none":
+                mine = late.setdefault(place, {"name": names[place], "due": 0.0, "bought": 0})
+                mine["due"] += due
+                mine["bought"] += bought
+        return {
+            "months": [months[month] for month in sorted(months)][-12:],
+            "late": [late[place] for place in sorted(late)],
+        }
+
+    @api.model
+    def _add_repeat(self, rows, managers, repeat, running):
+        """Put repeat purchases beside the deals of months and managers; who has none of these gets a row, too."""
+        for row in rows:
+            for name, source in (("repeat", "expected"), ("repeat_came", "came")):
+                row[name] = sum(
+                    amount for (month, _manager), amount in repeat[source].items() if str(month) == row["month"]
+                )
+        there = {row["id"] for row in managers}
+        fresh = {
+            manager or 0 for source in ("expected", "came") for month, manager in repeat[source] if month == running
+        }
+        users = (
+            self.env["res.users"].sudo().with_context(active_test=False).browse(sorted(fresh - there - {0})).exists()
+        )
+        names = {user.id: user.name for user in users}
+        empty = {
+            "deals": 0,
+            "amount": 0.0,
+            "expected": 0.0,
+            "month_expected": 0.0,
+            "won": 0.0,
+            "target": 0.0,
+            "bias": None,
+        }
+        managers += [
+            {"id": manager, "name": names.get(manager) or self.env._("Nobody"), **empty}
+            for manager in sorted(fresh - there)
+        ]
+        for row in managers:
+            key = running, row["id"] or None
+            row["repeat"], row["repeat_came"] = repeat["expected"].get(key, 0.0), repeat["came"].get(key, 0.0)
+
+    @api.model
+    @api.readonly
+    def get_repeat_action(self, filters=None, month=None, name=None):
+        """Return the action that opens the customers of whom repeat purchases are expected.
+
+        :param str month: first day of a month; by default all months ahead
+        """
+        filters = self._clean_filters(filters)
+        domain = [("expected", ">", 0), *self._repeat_domain(filters, "user_id")]
+        if month:
+            domain.append(("month", "=", fields.Date.to_date(month)))
+        action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_repeat_report_action")
+        return {**action, "name": name or action["name"], "domain": domain, "context": {}}
 
     # ------------------------------------------------------------------
     # Drill-down
     # ------------------------------------------------------------------
+
+    @api.model
+    @api.readonly
+    def get_deals(self, filters=None, month=None, limit=20):
+        """Return the open deals of which most is expected in a month, as plain JSON.
+
+        :param dict filters: see :meth:`_clean_filters`
+        :param str month: first day of one of the months ahead
+        :param int limit: so many deals one by one
+        :return: ``rows``: dicts of ``id``, ``name``, ``manager``, ``stage``, ``amount``, ``chance`` (0..1, to come in
+            the month), ``expected``; ``rest``: number of the other deals, ``rest_expected``; ``expected``: the sum of
+            all, which is the forecast's figure of the month
+        """
+        filters = self._clean_filters(filters)
+        way = filters["way"] or self.env["discipline.forecast.snapshot"]._better(self.env.company)
+        ahead, bounds = self._ahead()
+        first = fields.Date.to_date(month) if month else ahead[0]
+        self._flush()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                WITH %(expected)s
+                SELECT id, amount, chance, amount * chance, count(*) OVER (), sum(amount * chance) OVER ()
+                  FROM expected
+                 WHERE way = %(way)s AND month = %(month)s AND chance > 0
+              ORDER BY amount * chance DESC, id LIMIT %(limit)s
+                """,
+                expected=self._sql_expected(filters, bounds, ahead),
+                way=way,
+                month=first,
+                limit=min(int(limit), DEALS),
+            )
+        )
+        leads = {lead.id: lead for lead in self.env["crm.lead"].browse([row[0] for row in rows])}
+        shown = [
+            {
+                "id": number,
+                "name": leads[number].name or "",
+                "manager": leads[number].user_id.sudo().name or self.env._("Nobody"),
+                "stage": leads[number].stage_id.name or "",
+                "amount": amount,
+                "chance": chance,
+                "expected": expected,
+            }
+            for number, amount, chance, expected, _count, _whole in rows
+        ]
+        count, whole = rows[0][4:] if rows else (0, 0.0)
+        return {
+            "rows": shown,
+            "rest": count - len(shown),
+            "rest_expected": whole - sum(row["expected"] for row in shown),
+            "expected": whole,
+        }
+
+    @api.model
+    def _ahead(self):
+        """Return the first days of the months ahead, and the days from now at which they end, the first 0."""
+        months, running = self._months()
+        ahead = [month for month in months if month >= running]
+        today = self.env["discipline.calendar"]._today()
+        return ahead, [0, *((date_utils.add(month, months=1) - today).days for month in ahead)]
 
     @api.model
     @api.readonly

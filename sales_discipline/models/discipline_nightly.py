@@ -29,6 +29,7 @@ class DisciplineNightly(models.AbstractModel):
             ("closing", "_step_closing"),
             ("redistribution", "_step_redistribution"),
             ("forecast", "_step_forecast"),
+            ("repeat", "_step_repeat"),
             ("plan", "_step_plan"),
         ]
 
@@ -150,6 +151,10 @@ class DisciplineNightly(models.AbstractModel):
     def _step_forecast(self, company):
         """Freeze the week's pipeline and its forecast."""
         self.env["discipline.forecast.snapshot"]._nightly(company)
+
+    def _step_repeat(self, company):
+        """Find how customers buy, and measure what came of what was expected of them."""
+        self.env["discipline.repeat"]._nightly(company)
 
     def _step_plan(self, company):
         """Give back what substitutes did not come to, plan every customer's next contact, and the days ahead."""

@@ -6,5 +6,6 @@ from . import (
     discipline_performance,
     discipline_plan_fact,
     discipline_portfolio,
+    discipline_repeat_report,
     discipline_stopped_buying,
 )

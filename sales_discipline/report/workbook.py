@@ -35,6 +35,7 @@ class Workbook:
         "number": {"num_format": "#,##0"},
         "money": {"num_format": "#,##0.00"},
         "percent": {"num_format": "0.0%"},
+        "share": {"num_format": "0.000"},
         "date": {"num_format": "yyyy-mm-dd", "align": "left"},
         "datetime": {"num_format": "yyyy-mm-dd hh:mm", "align": "left"},
     }
@@ -147,6 +148,80 @@ class Workbook:
         bars.set_title({"name": title})
         bars.set_size({"width": 900, "height": 420})
         sheet.insert_chart(rows + 3, 1, bars)
+
+    #: colours of stacked columns, in order: done, expected, and the same of another kind
+    COLOURS = ("#3F9A6B", "#9FD3E0", "#E0A83C", "#F2D9A5")
+
+    def stacked(
+        self,
+        title: str,
+        rows: int,
+        name: int,
+        columns: Sequence[int],
+        lines: Sequence[int] = (),
+        side_by_side: bool = False,
+    ) -> None:
+        """Add a chart of columns on top of each other (or beside each other), and lines, to the sheet added last.
+
+        :param rows: number of rows of the table
+        :param name: index of the column of names; ``columns`` and ``lines`` likewise of figures
+        """
+        if not rows:
+            return
+        sheet = self._book.worksheets()[-1]
+        where = sheet.get_name()
+        chart = self._book.add_chart({"type": "column"} | ({} if side_by_side else {"subtype": "stacked"}))
+        for colour, column in zip(self.COLOURS, columns, strict=False):
+            chart.add_series(
+                {
+                    "name": [where, 0, column],
+                    "categories": [where, 1, name, rows, name],
+                    "values": [where, 1, column, rows, column],
+                    "fill": {"color": colour},
+                    "gap": 60,
+                }
+            )
+        for column in lines:
+            line = self._book.add_chart({"type": "line"})
+            line.add_series(
+                {
+                    "name": [where, 0, column],
+                    "categories": [where, 1, name, rows, name],
+                    "values": [where, 1, column, rows, column],
+                    "line": {"none": True},
+                    "marker": {"type": "long_dash", "size": 12, "fill": {"color": "#B3261E"}, "border": {"none": True}},
+                }
+            )
+            chart.combine(line)
+        chart.set_title({"name": title})
+        chart.set_size({"width": 960, "height": 420})
+        chart.set_legend({"position": "bottom"})
+        sheet.insert_chart(rows + 4, 0, chart)
+
+    def scatter(self, title: str, across: int, up: int, between: tuple[int, int], rows: int) -> None:
+        """Add a chart of points of two shares (0..1) to the sheet added last.
+
+        :param across: index of the column of the points' places from left to right; ``up`` likewise
+        :param between: the first and the last row of the points
+        :param rows: number of rows of the table
+        """
+        sheet = self._book.worksheets()[-1]
+        where = sheet.get_name()
+        chart = self._book.add_chart({"type": "scatter"})
+        chart.add_series(
+            {
+                "name": title,
+                "categories": [where, between[0], across, between[1], across],
+                "values": [where, between[0], up, between[1], up],
+                "marker": {"type": "circle", "size": 8, "fill": {"color": "#714B67"}},
+            }
+        )
+        chart.set_x_axis({"min": 0, "max": 1, "num_format": "0%", "name": [where, 0, across]})
+        chart.set_y_axis({"min": 0, "max": 1, "num_format": "0%", "name": [where, 0, up]})
+        chart.set_title({"name": title})
+        chart.set_legend({"none": True})
+        chart.set_size({"width": 480, "height": 420})
+        sheet.insert_chart(rows + 3, 0, chart)
 
     def _write(self, sheet, row, index, kind, value):
         if value is None or value is False:

@@ -1,8 +1,11 @@
 """Forecasts: by history and by probability, frozen every week; the pipeline of a past day and what changed since."""
 
+import io
 import random
+import zipfile
 from datetime import date, datetime, timedelta
 
+import openpyxl
 from freezegun import freeze_time
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
@@ -111,6 +114,47 @@ class TestForecast(ForecastCommon):
         )  # fmt: skip
         running = next(row for row in both.get_forecast({"way": "odoo"})["months"] if row["running"])
         self.assertAlmostEqual(running["expected"]["odoo"], 250, 2)
+
+    def test_the_deals_of_a_month_add_up_to_its_forecast(self):
+        self._history()
+        today = (NOW - START).days
+        for number in range(5):
+            user = self.anna if number else self.boris
+            self._deal(user, today - 3, expected_revenue=100 * number + 100, probability=50, date_deadline="2025-03-30")
+        for way in ("own", "odoo"):
+            for filters in ({"way": way}, {"way": way, "user_id": self.boris.id}):
+                forecast = self.Forecast.get_forecast(filters)
+                for row in forecast["months"][6:]:
+                    deals = self.Forecast.get_deals(filters, row["month"], 2)
+                    self.assertAlmostEqual(deals["expected"], row["expected"][way], 6)
+                    whole = sum(deal["expected"] for deal in deals["rows"]) + deals["rest_expected"]
+                    self.assertAlmostEqual(whole, deals["expected"], 6)
+        march = self.Forecast.get_deals({"way": "odoo"}, "2025-03-01", 2)
+        self.assertEqual([deal["amount"] for deal in march["rows"]], [500, 400])
+        self.assertEqual((march["rows"][0]["chance"], march["rest"]), (0.5, 3))
+
+    def test_the_workbook_says_what_the_screen_says(self):
+        self._history()
+        today = (NOW - START).days
+        self._deal(day=today - 3, expected_revenue=1000, probability=50, date_deadline="2025-03-30", name="=1+1")
+        won = self._deal(day=today - 20, expected_revenue=700)
+        self._move(won, today - 2, self.won_stage)
+        self._freeze_on(date(2024, 7, 1))
+        forecast = self.Forecast.get_forecast()
+        content = self.env["discipline.forecast.xlsx"].with_user(self.supervisor)._xlsx()
+        book = openpyxl.load_workbook(io.BytesIO(content))
+        months = {row[0]: row for row in book.worksheets[0].iter_rows(min_row=2, values_only=True)}
+        for row in forecast["months"]:
+            found = months[f"{row['month'][5:7]}.{row['month'][:4]}"]
+            self.assertAlmostEqual(found[1], row["won"])
+            self.assertAlmostEqual(found[2], 0 if row["past"] else row["expected"][forecast["way"]])
+        names = [row[0] for row in book.worksheets[1].iter_rows(min_row=2, values_only=True)]
+        self.assertIn("Anna", names)
+        deals = list(book.worksheets[2].iter_rows(min_row=2, values_only=True))
+        self.assertIn("=1+1", [row[1] for row in deals], "a deal named like a formula is none")
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            charts = [name for name in packed.namelist() if name.startswith("xl/charts/chart")]
+        self.assertGreaterEqual(len(charts), 2)
 
     def test_more_deals_take_no_more_queries(self):
         today = (NOW - START).days

@@ -1,6 +1,8 @@
 import { _t } from "@web/core/l10n/translation";
 import { deserializeDate } from "@web/core/l10n/dates";
+import { download } from "@web/core/network/download";
 import { registry } from "@web/core/registry";
+import { user } from "@web/core/user";
 import { useService } from "@web/core/utils/hooks";
 import { formatFloat, formatInteger, formatMonetary } from "@web/views/fields/formatters";
 import { useSetupAction } from "@web/search/action_hook";
@@ -12,6 +14,7 @@ import { Component, onWillStart, useState } from "@odoo/owl";
 import { share } from "../funnel/funnel_chart";
 import { ForecastChart } from "./forecast_chart";
 import { ForecastAccuracy } from "./forecast_accuracy";
+import { saveForecastPicture } from "./forecast_picture";
 
 /** What will come, month by month, beside what came and what was to come. */
 export class ForecastAction extends Component {
@@ -25,8 +28,8 @@ export class ForecastAction extends Component {
         this.display = { controlPanel: {} };
         this.share = share;
         this.number = 0;
-        this.state = useState(this.props.state?.forecast || { user_id: "", team_id: "", way: "", advanced: false });
-        this.data = useState({ forecast: null, loading: false });
+        this.state = useState(this.props.state?.forecast || { user_id: "", team_id: "", way: "", month: "", advanced: false });
+        this.data = useState({ forecast: null, deals: null, loading: false });
         useSetupAction({ getLocalState: () => ({ forecast: { ...this.state } }) });
         onWillStart(async () => {
             this.options = await this.orm.call("discipline.funnel", "get_options", []);
@@ -45,12 +48,31 @@ export class ForecastAction extends Component {
             const forecast = await this.orm.call("discipline.forecast", "get_forecast", [this.filters]);
             if (number === this.number) {
                 this.data.forecast = forecast;
+                await this.loadDeals();
             }
         } finally {
             if (number === this.number) {
                 this.data.loading = false;
             }
         }
+    }
+
+    /** The deals of the month that was chosen, else of the running one. */
+    async loadDeals() {
+        const months = this.data.forecast.months.filter((row) => !row.past).map((row) => row.month);
+        if (!months.includes(this.state.month)) {
+            this.state.month = this.running.month;
+        }
+        const month = this.state.month;
+        const deals = await this.orm.call("discipline.forecast", "get_deals", [this.filters, month]);
+        if (month === this.state.month) {
+            this.data.deals = deals;
+        }
+    }
+
+    showMonth(row) {
+        this.state.month = row.month;
+        return this.loadDeals();
     }
 
     set(name, value) {
@@ -90,18 +112,30 @@ export class ForecastAction extends Component {
         return this.data.forecast.months.find((row) => row.running);
     }
 
-    /** What the running month comes to, if the forecast is right. */
+    /** Whether the base buys without deals, too. */
+    get repeat() {
+        return this.data.forecast.repeat;
+    }
+
+    /** What a month comes to, if the forecast is right. */
+    together(row) {
+        return row.won + (row.past ? 0 : row.expected[this.way]) + row.repeat_came + row.repeat;
+    }
+
     get landing() {
-        const row = this.running;
-        return row.won + row.expected[this.way];
+        return this.together(this.running);
     }
 
     get verdict() {
-        const { target, won, quantiles } = this.running;
+        const { target, won, quantiles, repeat, repeat_came } = this.running;
         if (!target) {
             return _t("No target is set for this month.");
         }
-        const [low, , high] = quantiles;
+        return this.verdictOf(target, won + repeat_came, quantiles[0] + repeat, quantiles[2] + repeat);
+    }
+
+    /** In words, whether a target is reached by what came and what is to come. */
+    verdictOf(target, won, low, high) {
         if (won >= target) {
             return _t("The target is reached.");
         }
@@ -150,12 +184,46 @@ export class ForecastAction extends Component {
         return this.action.doAction(action);
     }
 
+    openDeal(deal) {
+        return this.action.doAction({
+            type: "ir.actions.act_window",
+            res_model: "crm.lead",
+            res_id: deal.id,
+            views: [[false, "form"]],
+        });
+    }
+
+    /** Open the customers who are to buy again in a month. */
+    async openRepeat(row) {
+        const action = await this.orm.call("discipline.forecast", "get_repeat_action", [
+            this.filters,
+            row.month,
+            _t("Expected of the Base in %s", this.month(row.month)),
+        ]);
+        return this.action.doAction(action);
+    }
+
+    openRepeatFact() {
+        return this.action.doAction("sales_discipline.discipline_repeat_month_action");
+    }
+
+    savePicture() {
+        return saveForecastPicture(this.data.forecast, (value) => this.money(value));
+    }
+
+    exportXlsx() {
+        return download({
+            url: "/discipline/forecast/xlsx",
+            data: { filters: JSON.stringify(this.filters), context: JSON.stringify(user.context) },
+        });
+    }
+
     openFact() {
         return this.action.doAction("sales_discipline.discipline_forecast_report_action");
     }
 
     openTargets() {
-        return this.action.doAction("sales_discipline.discipline_target_action");
+        return this.action.doAction("sales_discipline.discipline_target_grid_action");
     }
 }
 

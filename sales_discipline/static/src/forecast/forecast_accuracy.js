@@ -10,7 +10,14 @@ const SIZE = 240;
 /** How good earlier forecasts were: the error of both ways, and what became of deals foretold alike. */
 export class ForecastAccuracy extends Component {
     static template = "sales_discipline.ForecastAccuracy";
-    static props = { accuracy: { type: [Object, { value: null }] }, better: String };
+    static props = {
+        accuracy: { type: [Object, { value: null }] },
+        better: String,
+        repeat: { type: [Object, { value: null }] },
+        money: Function,
+        month: Function,
+        onRepeat: Function,
+    };
 
     setup() {
         this.size = SIZE;
@@ -43,6 +50,25 @@ export class ForecastAccuracy extends Component {
         return this.props.better === "odoo"
             ? _t("Odoo's probability was the better forecast: error %(odoo)s against %(own)s by history, over %(count)s forecasts.", figures)
             : _t("History was the better forecast: error %(own)s against %(odoo)s by Odoo's probability, over %(count)s forecasts.", figures);
+    }
+
+    bias(foretold, came) {
+        if (!came) {
+            return "—";
+        }
+        const off = Math.round((100 * (foretold - came)) / came);
+        return `${off > 0 ? "+" : ""}${off} %`;
+    }
+
+    get repeatWords() {
+        const sum = (name) => this.props.repeat.months.reduce((total, row) => total + row[name], 0);
+        const [foretold, came] = [sum("foretold"), sum("came")];
+        return _t("In %(count)s months %(foretold)s were foretold of customers who buy regularly, and %(came)s came: %(bias)s.", {
+            count: this.props.repeat.months.length,
+            foretold: this.props.money(foretold),
+            came: this.props.money(came),
+            bias: this.bias(foretold, came),
+        });
     }
 
     points(way) {

@@ -6,7 +6,7 @@ import { Component } from "@odoo/owl";
 const WIDTH = 1000;
 const HEIGHT = 260;
 
-/** Months as bars: won, expected on top, the span from careful to hopeful, the target as a line. */
+/** Months as bars: won, expected, purchases of the base on top; the span from careful to hopeful; the target. */
 export class ForecastChart extends Component {
     static template = "sales_discipline.ForecastChart";
     static props = { months: Array, way: String, currencyId: Number, onOpen: Function };
@@ -20,8 +20,16 @@ export class ForecastChart extends Component {
         return formatMonetary(value || 0, { currencyId: this.props.currencyId, digits: [16, 0], humanReadable: true });
     }
 
+    /** A round sum, with a fraction where it has one: 500k, 1.5M. */
+    round(value) {
+        const thousands = value >= 1e9 ? 1e9 : value >= 1e6 ? 1e6 : value >= 1e3 ? 1e3 : 1;
+        const digits = [16, Number.isInteger(value / thousands) ? 0 : 1];
+        return formatMonetary(value, { currencyId: this.props.currencyId, digits, humanReadable: true });
+    }
+
     get top() {
-        const highest = (row) => row.won + Math.max(row.expected[this.props.way], row.quantiles?.[2] || 0);
+        const highest = (row) =>
+            row.won + Math.max(row.past ? 0 : row.expected[this.props.way] + row.repeat, row.quantiles?.[2] || 0) + row.repeat_came;
         return Math.max(1, ...this.props.months.map((row) => Math.max(highest(row), row.target))) * 1.08;
     }
 
@@ -30,6 +38,9 @@ export class ForecastChart extends Component {
         const y = (value) => HEIGHT * (1 - value / top);
         return this.props.months.map((row, number) => {
             const expected = row.past ? 0 : row.expected[this.props.way];
+            const deals = row.won + expected;
+            const bought = deals + row.repeat_came;
+            const total = bought + (row.past ? 0 : row.repeat);
             return {
                 row,
                 x: number * step,
@@ -39,13 +50,17 @@ export class ForecastChart extends Component {
                 middle: number * step + step / 2,
                 wonTop: y(row.won),
                 wonHeight: HEIGHT - y(row.won),
-                expectedTop: y(row.won + expected),
-                expectedHeight: y(row.won) - y(row.won + expected),
+                expectedTop: y(deals),
+                expectedHeight: y(row.won) - y(deals),
+                boughtTop: y(bought),
+                boughtHeight: y(deals) - y(bought),
+                repeatTop: y(total),
+                repeatHeight: y(bought) - y(total),
                 low: row.quantiles && y(row.won + row.quantiles[0]),
                 high: row.quantiles && y(row.won + row.quantiles[2]),
                 target: row.target ? y(row.target) : null,
                 label: deserializeDate(row.month).toFormat("LLL yy"),
-                total: this.money(row.won + expected),
+                total: this.money(total),
             };
         });
     }
@@ -57,7 +72,7 @@ export class ForecastChart extends Component {
         const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.7);
         const ticks = [];
         for (let value = step; value <= this.top; value += step) {
-            ticks.push({ y: HEIGHT * (1 - value / this.top), label: this.money(value) });
+            ticks.push({ y: HEIGHT * (1 - value / this.top), label: this.round(value) });
         }
         return ticks;
     }
