@@ -1,6 +1,7 @@
 from . import (
     discipline_ledger,
     discipline_cached,
+    discipline_buying,
     discipline_calendar,
     discipline_job_mixin,
     discipline_customer,
@@ -45,6 +46,7 @@ from . import (
     discipline_compliance_figures,
     discipline_compliance_evidence,
     discipline_compliance_closing,
+    discipline_pending,
     crm_lost_reason,
     discipline_competitor,
     discipline_lead_fact,
