@@ -368,33 +368,27 @@ class DisciplinePlanning(models.AbstractModel):
         Activity = (
             self.env["mail.activity"]
             .with_user(SUPERUSER_ID)
-            .with_context(mail_activity_quick_update=True, discipline_planning=True)
+            .with_context(mail_activity_quick_update=True, discipline_planning=True, discipline_followed=True)
         )
         created = 0
-        while True:
-            self.env["discipline.customer"].flush_model()
-            # what is told to be an activity below is no longer among the rows of the next batch
+        self.env["discipline.customer"].flush_model()
+        which = SQL(
+            "c.company_id = %s AND c.next_planned AND c.in_base AND c.next_contact_date <= %s %s",
+            company.id,
+            until,
+            SQL("AND c.partner_id = ANY(%s)", list(partner_ids)) if partner_ids is not None else SQL(),
+        )
+        for users in self._batches_of_managers(which):
             rows = self.env.execute_query(
                 SQL(
-                    """
-                    UPDATE discipline_customer d SET next_planned = FALSE
-                      FROM (SELECT c.id FROM discipline_customer c JOIN res_users u ON u.id = c.user_id AND u.active
-                             WHERE c.company_id = %(company)s AND c.next_planned AND c.in_base
-                               AND c.next_contact_date <= %(until)s %(which)s
-                          ORDER BY c.next_contact_date, c.user_id, c.id LIMIT %(batch)s) n
-                     WHERE d.id = n.id
-                 RETURNING d.partner_id, d.user_id, d.next_contact_date
-                    """,
-                    company=company.id,
-                    until=until,
-                    batch=BATCH,
-                    which=SQL("AND c.partner_id = ANY(%s)", list(partner_ids)) if partner_ids is not None else SQL(),
+                    "UPDATE discipline_customer c SET next_planned = FALSE WHERE %s AND c.user_id = ANY(%s) "
+                    "RETURNING c.partner_id, c.user_id, c.next_contact_date",
+                    which,
+                    users,
                 )
             )
-            if not rows:
-                break
             vals_list = []
-            for partner, user, day in sorted(rows, key=lambda row: (row[2], row[1], row[0])):
+            for partner, user, day in sorted(rows, key=lambda row: (row[1], row[2], row[0])):
                 doer, absence = board.doer(user, day)
                 vals_list.append(
                     {
@@ -409,12 +403,40 @@ class DisciplinePlanning(models.AbstractModel):
                         "discipline_absence_id": absence,
                     }
                 )
+            partners = self.env["res.partner"].with_env(Activity.env).browse([row[0] for row in rows])
+            # an activity keeps the name of its document: it would be read for each of them alone
+            partners.mapped("display_name")
+            partners._discipline_follow([(vals["res_id"], vals["user_id"]) for vals in vals_list])
             Activity.create(vals_list)
             created += len(rows)
             # a whole base of activities does not stay in memory
             self.env.flush_all()
             self.env.invalidate_all()
         return created
+
+    @api.model
+    def _batches_of_managers(self, which):
+        """Return lists of ids of active managers, each with about ``BATCH`` of the rows of the base.
+
+        Odoo makes each manager a follower of his customers: his activities are created together, and never searched
+        for among everybody's.
+
+        :param which: SQL condition on the rows ``c`` of the base
+        """
+        batches, total = [], BATCH
+        for user, count in self.env.execute_query(
+            SQL(
+                "SELECT c.user_id, count(*) FROM discipline_customer c JOIN res_users u ON u.id = c.user_id "
+                "AND u.active WHERE %s GROUP BY c.user_id ORDER BY c.user_id",
+                which,
+            )
+        ):
+            if total + count > BATCH:
+                batches.append([])
+                total = 0
+            batches[-1].append(user)
+            total += count
+        return batches
 
     @api.model
     def _drop_planned(self, partner_ids):
