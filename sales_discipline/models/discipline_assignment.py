@@ -135,10 +135,11 @@ class DisciplineAssignment(models.Model):
         self.env["discipline.customer"].invalidate_model(
             ["user_id", "responsible_since", "next_contact_date", "next_planned", "no_next_reason"]
         )
-        self.env["discipline.planning"].sudo()._follow_managers(
-            [row[0] for row in rows] if partner_ids is not None else None
-        )
-        return [row[0] for row in rows]
+        ids = [row[0] for row in rows]
+        self.env["discipline.planning"].sudo()._follow_managers(ids if partner_ids is not None else None)
+        for company in self.env["res.company"].browse(sorted({row[3] for row in rows})):
+            self.env["discipline.portfolio.origin"].sudo()._refresh(company, ids)
+        return ids
 
     @api.model
     def _open(self, rows, origin, reason):

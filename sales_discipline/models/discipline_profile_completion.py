@@ -42,6 +42,7 @@ class DisciplineProfileCompletion(models.Model):
     )
     _daily_uniq = models.UniqueIndex("(customer_ref, manager_ref, day) WHERE NOT counted AND voided_at IS NULL")
     _manager_idx = models.Index("(manager_ref, day)")
+    _day_idx = models.Index("(day)")
 
     @api.depends("rules")
     def _compute_rule_ids(self):

@@ -113,6 +113,7 @@ class DisciplineProfileDay(models.Model):
     left_count = fields.Integer("Left", readonly=True, help="Incomplete cards at the end of the day.")
     away = fields.Boolean(readonly=True, help="Absent: nothing was asked.")
 
+    _day_idx = models.Index("(day)")
     _day_uniq = models.UniqueIndex("(company_id, manager_ref, day)", "A manager has one quota a day.")
 
     @api.model

@@ -18,11 +18,13 @@ class DisciplineRedistribution(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    def _load_sql(self, company):
+    def _load_sql(self, company, source=None):
         """Return SQL of rows (partner_id, user_id, load): contacts a month that each customer's norm asks for.
 
         A weekly norm is asked for in every week of the month. An approved own norm wins, a pause asks for nothing;
         seasonal ones do so in their season only.
+
+        :param source: SQL of the rows that are looked at instead of every customer, see :meth:`_held_sql`
         """
         Calendar = self.env["discipline.calendar"]
         today = Calendar._today(company)
@@ -40,8 +42,8 @@ class DisciplineRedistribution(models.Model):
             """
             SELECT c.partner_id, c.user_id, c.company_id, c.abc_class_id,
                    COALESCE(CASE WHEN COALESCE(own.weekly, gen.weekly) THEN ceil(x.goal * %(days)s / 5.0)
-                                 ELSE x.goal END, own.goal, gen.goal, 0)::int AS load
-              FROM discipline_customer c
+                                 ELSE x.goal END, own.goal, gen.goal, 0)::int AS load %(more)s
+              FROM %(source)s c
          LEFT JOIN res_users u ON u.id = c.user_id
          LEFT JOIN unnest(%(classes)s::int[], %(teams)s::int[], %(goals)s::int[], %(weekly)s::bool[])
                    AS own(abc_class_id, team_id, goal, weekly)
@@ -50,8 +52,11 @@ class DisciplineRedistribution(models.Model):
                    AS gen(abc_class_id, team_id, goal, weekly)
                 ON gen.abc_class_id = c.abc_class_id AND gen.team_id = 0
          LEFT JOIN unnest(%(x_partner)s::int[], %(x_goal)s::int[]) AS x(partner_id, goal) ON x.partner_id = c.partner_id
-             WHERE c.in_base
+             WHERE %(which)s
             """,
+            more=SQL(", c.customers, c.revenue") if source else SQL(),
+            source=SQL("(%s)", source) if source else SQL("discipline_customer"),
+            which=SQL("TRUE") if source else SQL("c.in_base"),
             days=days,
             classes=[row[0] for row in rows],
             teams=[row[1] for row in rows],
@@ -59,6 +64,34 @@ class DisciplineRedistribution(models.Model):
             weekly=[row[3] for row in rows],
             x_partner=list(agreed),
             x_goal=list(agreed.values()),
+        )
+
+    @api.model
+    def _held_sql(self, company):
+        """Return SQL of a company's customers by manager and class, with (company_id, user_id, abc_class_id, load).
+
+        Customers with the same load are one row: ``customers`` says how many, ``revenue`` what they bought in twelve
+        months, and ``load`` what the norm asks of each.
+        """
+        agreed = list(self._agreed_norms(self.env["discipline.calendar"]._today(company)))
+        return self._load_sql(
+            company,
+            SQL(
+                """
+                SELECT NULL::int AS partner_id, company_id, user_id, abc_class_id, count(*) AS customers,
+                       sum(revenue_12m) AS revenue
+                  FROM discipline_customer
+                 WHERE in_base AND company_id = %(company)s %(others)s
+              GROUP BY company_id, user_id, abc_class_id
+                 UNION ALL
+                SELECT partner_id, company_id, user_id, abc_class_id, 1, revenue_12m
+                  FROM discipline_customer
+                 WHERE in_base AND company_id = %(company)s AND partner_id = ANY(%(agreed)s)
+                """,
+                company=company.id,
+                agreed=agreed,
+                others=SQL("AND partner_id != ALL(%s)", agreed) if agreed else SQL(),
+            ),
         )
 
     @api.model

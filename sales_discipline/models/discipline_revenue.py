@@ -172,6 +172,15 @@ class DisciplineRevenue(models.Model):
         self.env["res.partner"].invalidate_model(["discipline_revenue_12m"])
 
     @api.model
+    def _refresh_reports(self, company, partner_ids=None):
+        """Add up what reports on purchases keep (a hook for other reports).
+
+        :param partner_ids: ids of customers; None means all of the company
+        """
+        self.env["discipline.buying"].sudo()._refresh(company, partner_ids)
+        self.env["discipline.portfolio.origin"].sudo()._refresh(company, partner_ids)
+
+    @api.model
     def _purchases_changed(self, partner_ids):
         """Refresh whatever rests on the purchases of these customers (a hook for other rooms)."""
         ids = sorted(set(partner_ids))
@@ -182,6 +191,7 @@ class DisciplineRevenue(models.Model):
         for (company,) in companies:
             if company:
                 self._refresh_customers(company, ids)
+                self._refresh_reports(company, ids)
 
     # ------------------------------------------------------------------
     # Won opportunities
@@ -196,6 +206,7 @@ class DisciplineRevenue(models.Model):
         self._follow_buyers()
         self._sync_deals(company=company)
         self._refresh_customers(company)
+        self._refresh_reports(company)
 
     @api.model
     def _follow_buyers(self, partner_ids=None):

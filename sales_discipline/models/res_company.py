@@ -66,6 +66,9 @@ class ResCompany(models.Model):
         help="Redistributions are computed and shown to supervisors, but nobody is told and no customer moves.",
     )
     discipline_evaluated_at = fields.Datetime("Last Judged", readonly=True, copy=False)
+    discipline_purchases_on = fields.Date(
+        "Purchases Added Up on", readonly=True, copy=False, help="The day that reports on purchases are as of."
+    )
     discipline_capacity_per_day = fields.Integer(
         "Contacts per Day", default=15, help="How many contacts a manager can make on a working day."
     )

@@ -101,11 +101,12 @@ class DisciplinePerformance(models.Model):
         ]
         source = SQL(
             """
-            (SELECT c.company_id, c.user_id AS manager_ref, t.day, l.away,
-                    count(*) FILTER (WHERE NOT COALESCE(c.profile_complete, FALSE)) AS left_count,
+            (SELECT c.company_id, c.user_id AS manager_ref, t.day, l.away, c.left_count,
                     CASE WHEN l.away OR NOT t.working OR l.begins > t.day THEN 0 ELSE GREATEST(l.quota, 0) END AS quota,
                     l.filled
-               FROM discipline_customer c
+               FROM (SELECT company_id, user_id, count(*) FILTER (WHERE profile_complete IS NOT TRUE) AS left_count
+                       FROM discipline_customer WHERE in_base AND user_id IS NOT NULL
+                   GROUP BY company_id, user_id) c
                JOIN unnest(%(companies)s::int[], %(days)s::date[], %(working)s::bool[]) AS t(company_id, day, working)
                     ON t.company_id = c.company_id
                JOIN res_users u ON u.id = c.user_id AND u.active
@@ -120,10 +121,8 @@ class DisciplinePerformance(models.Model):
                            (SELECT count(*) FROM discipline_profile_completion k WHERE k.manager_ref = u.id
                                AND k.company_id = c.company_id AND k.day = t.day AND k.counted
                                AND k.voided_at IS NULL) AS filled) l
-              WHERE c.in_base
-                AND NOT EXISTS (SELECT FROM discipline_profile_day d WHERE d.company_id = c.company_id
-                                   AND d.manager_ref = c.user_id AND d.day = t.day)
-           GROUP BY c.company_id, c.user_id, t.day, t.working, l.away, l.quota, l.begins, l.filled) x
+              WHERE NOT EXISTS (SELECT FROM discipline_profile_day d WHERE d.company_id = c.company_id
+                                   AND d.manager_ref = c.user_id AND d.day = t.day)) x
             """,
             companies=companies.ids,
             days=days,
@@ -154,12 +153,14 @@ class DisciplinePerformance(models.Model):
         measures = [SQL("%s AS %s", sql, SQL.identifier(name)) for name, sql in self._measures().items()]
         return SQL(
             """
-            SELECT row_number() OVER (ORDER BY f.day, f.manager_ref, f.company_id) AS id,
+            SELECT %(id)s AS id,
                    u.id AS user_id, u.sale_team_id AS team_id, f.company_id, f.day, %(measures)s
               FROM (%(facts)s) AS f(company_id, manager_ref, day, %(columns)s)
          LEFT JOIN res_users u ON u.id = f.manager_ref
           GROUP BY f.company_id, f.manager_ref, f.day, u.id, u.sale_team_id
             """,
+            # no running number: the days that a page asks for are the only ones to be read
+            id=SQL("(f.day - DATE '2000-01-01') * 10000000000 + f.company_id * 10000000::bigint + f.manager_ref"),
             measures=SQL(", ").join(measures),
             facts=SQL(" UNION ALL ").join(selects),
             columns=SQL(", ").join(SQL.identifier(name) for name in columns),

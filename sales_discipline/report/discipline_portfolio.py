@@ -5,6 +5,7 @@ from odoo.tools import SQL
 
 from ..engine.balance import imbalance
 from ..models.discipline_assignment import ORIGINS
+from ..models.discipline_customer import among
 
 #: classes that have a column of their own, by their order
 RANKS = 3
@@ -51,27 +52,26 @@ class DisciplinePortfolio(models.Model):
     @property
     def _table_query(self):
         companies = self.env["res.company"].sudo().search([("discipline_active", "=", True)])
-        loads = SQL(" UNION ALL ").join(
+        # a row per manager and class is enough: customers of one class in one hand have the same load
+        rows = SQL(" UNION ALL ").join(
             SQL(
-                "SELECT partner_id, load FROM (%s) l WHERE company_id = %s",
-                self.env["discipline.redistribution"].sudo()._load_sql(company),
-                company.id,
+                "SELECT company_id, user_id, abc_class_id, customers, revenue, load FROM (%s) l",
+                self.env["discipline.redistribution"].sudo()._held_sql(company),
             )
             for company in companies
         )
         pool = self._pool(companies)
         ranks = self.env["discipline.abc.class"].sudo().search([], order="sequence, id", limit=RANKS).ids
         counts = SQL(", ").join(
-            SQL("count(*) FILTER (WHERE c.abc_class_id = %s)", rank) for rank in [*ranks, *[0] * (RANKS - len(ranks))]
+            SQL("COALESCE(sum(customers) FILTER (WHERE abc_class_id = %s), 0)::int", rank)
+            for rank in [*ranks, *[0] * (RANKS - len(ranks))]
         )
         return SQL(
             """
-            WITH load AS (%(loads)s),
-            held AS (
-                SELECT c.company_id, c.user_id, count(*) AS customers, ARRAY[%(counts)s] AS ranks,
-                       COALESCE(sum(l.load), 0) AS load, COALESCE(sum(c.revenue_12m), 0) AS revenue
-                  FROM discipline_customer c LEFT JOIN load l ON l.partner_id = c.partner_id
-                 WHERE c.in_base GROUP BY c.company_id, c.user_id
+            WITH held AS (
+                SELECT company_id, user_id, sum(customers)::int AS customers, ARRAY[%(counts)s] AS ranks,
+                       sum(load * customers)::int AS load, COALESCE(sum(revenue), 0) AS revenue
+                  FROM (%(rows)s) n GROUP BY company_id, user_id
             ),
             pool AS (
                 SELECT * FROM unnest(%(companies)s::int[], %(users)s::int[], %(capacities)s::int[])
@@ -93,7 +93,11 @@ class DisciplinePortfolio(models.Model):
                    b.revenue AS revenue_12m, 100.0 * b.revenue / NULLIF(sum(b.revenue) OVER w, 0) AS revenue_share
               FROM base b WINDOW w AS (PARTITION BY b.company_id)
             """,
-            loads=loads or SQL("SELECT 0 AS partner_id, 0 AS load WHERE FALSE"),
+            rows=rows
+            or SQL(
+                "SELECT NULL::int AS company_id, NULL::int AS user_id, NULL::int AS abc_class_id, 0 AS customers, "
+                "0 AS revenue, 0 AS load WHERE FALSE"
+            ),
             counts=counts,
             companies=[row[0] for row in pool],
             users=[row[1] for row in pool],
@@ -149,18 +153,23 @@ class DisciplinePortfolio(models.Model):
 
 
 class DisciplinePortfolioOrigin(models.Model):
-    """Where each customer of today's portfolios came from, and what he bought before and since."""
+    """Where each customer of today's portfolios came from, and what he bought before and since.
+
+    All purchases of the whole base are too much to add up whenever somebody opens the report: its rows are kept. They
+    are made anew at night (``discipline_purchases_on`` of the company), and at once for a customer who changes hands or
+    whose purchases change.
+    """
 
     _name = "discipline.portfolio.origin"
     _description = "Origin of a Portfolio"
-    _auto = False
+    _log_access = False
     _order = "user_id, date_from desc, id"
     _rec_name = "partner_id"
 
-    partner_id = fields.Many2one("res.partner", "Customer", readonly=True)
-    user_id = fields.Many2one("res.users", "Manager", readonly=True)
-    company_id = fields.Many2one("res.company", readonly=True)
-    abc_class_id = fields.Many2one("discipline.abc.class", "ABC Class", readonly=True)
+    partner_id = fields.Many2one("res.partner", "Customer", readonly=True, required=True, ondelete="cascade")
+    user_id = fields.Many2one("res.users", "Manager", readonly=True, ondelete="cascade")
+    company_id = fields.Many2one("res.company", readonly=True, ondelete="cascade")
+    abc_class_id = fields.Many2one(related="partner_id.discipline_abc_class_id", string="ABC Class")
     source = fields.Selection(
         [("acquired", "Acquired"), ("inherited", "Inherited"), ("received", "Received")],
         "Came From",
@@ -179,41 +188,94 @@ class DisciplinePortfolioOrigin(models.Model):
     revenue_month = fields.Monetary("Since Then, a Month", readonly=True)
     growth = fields.Monetary("Growth, a Month", readonly=True, help="A month since then less a month before.")
     currency_id = fields.Many2one(related="company_id.currency_id")
+    as_of = fields.Date(
+        related="company_id.discipline_purchases_on",
+        string="Figures as of",
+        aggregator=None,
+        help="Months are counted up to this day. Purchases and managers that changed since are in the figures.",
+    )
 
-    _depends = {
-        "discipline.assignment": ["customer_ref", "user_id", "date_from", "date_to", "origin", "company_id"],
-        "discipline.customer": ["partner_id", "abc_class_id", "in_base"],
-        "discipline.revenue": ["customer_ref", "date", "amount", "kind", "voided_at"],
-    }
+    _partner_uniq = models.Constraint("UNIQUE(partner_id)", "A customer has one responsible manager.")
+    _user_idx = models.Index("(user_id, date_from DESC, id)")
 
-    @property
-    def _table_query(self):
-        companies = self.env["res.company"].sudo().search([("discipline_active", "=", True)])
+    #: what is kept of a customer besides himself
+    _KEPT = (
+        "user_id",
+        "company_id",
+        "source",
+        "origin",
+        "date_from",
+        "months",
+        "customers",
+        "revenue_before",
+        "revenue_since",
+        "revenue_month",
+        "growth",
+    )
+
+    @api.model
+    def _refresh(self, company, partner_ids=None):
+        """Make the rows of customers anew; those that agree are left alone.
+
+        :param company: res.company whose customers they are
+        :param partner_ids: ids of customers; None means all of the company, in chunks
+        """
+        for name in ("discipline.revenue", "discipline.assignment"):
+            self.env[name].flush_model()
+        self.env["discipline.customer"].flush_model(["partner_id", "company_id", "in_base"])
+        columns = [SQL.identifier(name) for name in self._KEPT]
+        for customers in self.env["discipline.buying"]._chunks(company, partner_ids):
+            self.env.cr.execute(
+                SQL(
+                    """
+                    WITH fresh AS MATERIALIZED (%(figures)s),
+                    gone AS (
+                        DELETE FROM discipline_portfolio_origin b
+                         WHERE %(among)s AND b.company_id = %(company)s
+                           AND NOT EXISTS (SELECT FROM fresh f WHERE f.partner_id = b.partner_id)
+                    )
+                    INSERT INTO discipline_portfolio_origin AS old (partner_id, %(columns)s)
+                    SELECT f.partner_id, %(fresh)s
+                      FROM fresh f LEFT JOIN discipline_portfolio_origin b ON b.partner_id = f.partner_id
+                     WHERE b.id IS NULL OR (%(known)s) IS DISTINCT FROM (%(fresh)s)
+                        ON CONFLICT (partner_id) DO UPDATE SET (%(columns)s) = ROW(%(excluded)s)
+                    """,
+                    figures=self._figures_sql(company, customers),
+                    among=among("b.partner_id", customers),
+                    company=company.id,
+                    columns=SQL(", ").join(columns),
+                    fresh=SQL(", ").join(SQL("f.%s", column) for column in columns),
+                    known=SQL(", ").join(SQL("b.%s", column) for column in columns),
+                    excluded=SQL(", ").join(SQL("excluded.%s", column) for column in columns),
+                )
+            )
+        self.invalidate_model()
+
+    @api.model
+    def _figures_sql(self, company, customers):
+        """Return the query of the rows of customers.
+
+        :param customers: ids, or a range of them
+        """
         return SQL(
             """
-            WITH setting AS (
-                SELECT * FROM unnest(%(companies)s::int[], %(kinds)s::varchar[], %(days)s::date[])
-                       AS t(company_id, kind, today)
-            ),
-            held AS (
-                SELECT a.id, a.customer_ref, a.user_id, a.date_from, a.origin, c.abc_class_id, a.company_id,
-                       s.kind, s.today,
-                       GREATEST(s.today - a.date_from, 30) / 30.4375 AS months
+            WITH held AS (
+                SELECT a.customer_ref, a.user_id, a.date_from, a.origin, a.company_id,
+                       GREATEST(%(today)s::date - a.date_from, 30) / 30.4375 AS months
                   FROM discipline_assignment a
                   JOIN discipline_customer c ON c.partner_id = a.customer_ref AND c.in_base
-                  JOIN setting s ON s.company_id = a.company_id
-                 WHERE a.date_to IS NULL AND a.user_id IS NOT NULL
+                 WHERE %(among_held)s AND a.company_id = %(company)s AND a.date_to IS NULL AND a.user_id IS NOT NULL
             ),
             bought AS (
-                SELECT h.id, sum(r.amount) FILTER (WHERE r.date < h.date_from) AS before,
+                SELECT h.customer_ref, sum(r.amount) FILTER (WHERE r.date < h.date_from) AS before,
                        sum(r.amount) FILTER (WHERE r.date >= h.date_from) AS since
                   FROM held h
                   JOIN discipline_revenue r ON r.customer_ref = h.customer_ref AND r.voided_at IS NULL
-                   AND r.kind IN (h.kind, 'return') AND r.date <= h.today
-                   AND r.date >= (h.date_from - interval '12 months')::date
-              GROUP BY h.id
+                   AND r.kind IN (%(kind)s, 'return') AND r.date <= %(today)s
+                   AND r.date >= (h.date_from - interval '12 months')::date AND %(among_bought)s
+              GROUP BY h.customer_ref
             )
-            SELECT h.id, h.customer_ref AS partner_id, h.user_id, h.company_id, h.abc_class_id, h.origin, h.date_from,
+            SELECT h.customer_ref AS partner_id, h.user_id, h.company_id, h.origin, h.date_from,
                    CASE WHEN h.origin = 'acquired' THEN 'acquired'
                         WHEN h.origin IN ('install', 'merge', 'departure') THEN 'inherited'
                         ELSE 'received' END AS source,
@@ -222,11 +284,13 @@ class DisciplinePortfolioOrigin(models.Model):
                    COALESCE(b.since, 0) AS revenue_since,
                    round(COALESCE(b.since, 0) / h.months, 2) AS revenue_month,
                    round(COALESCE(b.since, 0) / h.months, 2) - round(COALESCE(b.before, 0) / 12, 2) AS growth
-              FROM held h LEFT JOIN bought b ON b.id = h.id
+              FROM held h LEFT JOIN bought b ON b.customer_ref = h.customer_ref
             """,
-            companies=companies.ids,
-            kinds=companies.mapped("discipline_revenue_kinds"),
-            days=[self.env["discipline.calendar"]._today(company) for company in companies],
+            company=company.id,
+            kind=company.sudo().discipline_revenue_kinds,
+            today=self.env["discipline.calendar"]._today(company),
+            among_held=among("a.customer_ref", customers),
+            among_bought=among("r.customer_ref", customers),
         )
 
 

@@ -3,13 +3,12 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..engine.buying import DOWN, SILENCE
-
 
 class DisciplineStoppedBuying(models.Model):
     """One row per customer of the base who is silent for longer than usual, or buys much less than usual.
 
-    The rule is ``engine.buying.stopped``; purchases of the last 24 months say what is usual.
+    The rule is ``engine.buying.stopped``; purchases of the last 24 months say what is usual. Sums and intervals are
+    those of ``discipline.buying``; who is silent, and for how long, follows the day.
     """
 
     _name = "discipline.stopped.buying"
@@ -45,8 +44,24 @@ class DisciplineStoppedBuying(models.Model):
     )
     last_contact_date = fields.Date("Last Contact", readonly=True)
 
+    as_of = fields.Date(
+        "Sums as of",
+        readonly=True,
+        aggregator=None,
+        help="The three months and the year end on this day. Purchases that came in since are in the sums.",
+    )
+
     _depends = {
-        "discipline.revenue": ["customer_ref", "date", "amount", "kind", "voided_at", "company_id"],
+        "discipline.buying": [
+            "partner_id",
+            "last_purchase",
+            "usual_interval",
+            "silent_from",
+            "is_down",
+            "recent",
+            "quarter",
+            "lost",
+        ],
         "discipline.customer": [
             "partner_id",
             "user_id",
@@ -55,59 +70,29 @@ class DisciplineStoppedBuying(models.Model):
             "in_base",
             "last_contact_date",
         ],
+        "res.company": ["discipline_purchases_on"],
     }
 
     @property
     def _table_query(self):
         companies = self.env["res.company"].sudo().search([("discipline_active", "=", True)])
+        today = SQL("CASE c.company_id")
+        for company in companies:
+            today = SQL("%s WHEN %s THEN %s::date", today, company.id, self.env["discipline.calendar"]._today(company))
+        today = SQL("%s END", today) if companies else SQL("NULL::date")
         return SQL(
             """
-            WITH setting AS (
-                SELECT company_id, kind, today, (today - interval '3 months')::date AS recent,
-                       (today - interval '12 months')::date AS year
-                  FROM unnest(%(companies)s::int[], %(kinds)s::varchar[], %(days)s::date[])
-                       AS t(company_id, kind, today)
-            ),
-            bought AS (
-                SELECT c.id, r.date, s.today, s.recent, s.year, sum(r.amount) AS amount,
-                       bool_or(r.kind != 'return') AS bought
-                  FROM discipline_revenue r
-                  JOIN discipline_customer c ON c.partner_id = r.customer_ref AND c.in_base
-                  JOIN setting s ON s.company_id = c.company_id
-                 WHERE r.voided_at IS NULL AND r.kind IN (s.kind, 'return')
-                   AND r.date <= s.today AND r.date > (s.today - interval '24 months')::date
-              GROUP BY c.id, r.date, s.today, s.recent, s.year
-            ),
-            gap AS (
-                SELECT id, date - lag(date) OVER (PARTITION BY id ORDER BY date) AS days FROM bought WHERE bought
-            ),
-            usual AS (
-                SELECT id, percentile_cont(0.5) WITHIN GROUP (ORDER BY days) AS days
-                  FROM gap WHERE days IS NOT NULL GROUP BY id HAVING count(*) >= 2
-            ),
-            total AS (
-                SELECT id, max(date) FILTER (WHERE bought) AS last, max(today) AS today,
-                       COALESCE(sum(amount) FILTER (WHERE date > recent), 0) AS recent,
-                       COALESCE(sum(amount) FILTER (WHERE date <= recent AND date > year), 0) / 3 AS quarter
-                  FROM bought GROUP BY id
-            ),
-            judged AS (
-                SELECT t.*, u.days AS usual,
-                       CASE WHEN u.days > 0 AND t.today - t.last > %(silence)s::numeric * u.days::numeric THEN 'silent'
-                            WHEN t.quarter > 0 AND t.recent < %(down)s::numeric * t.quarter THEN 'down' END AS sign
-                  FROM total t LEFT JOIN usual u ON u.id = t.id
-            )
-            SELECT c.id, c.partner_id, c.user_id, c.abc_class_id, c.company_id, j.sign, j.last AS last_purchase,
-                   j.today - j.last AS days_since, j.usual AS usual_interval, j.recent, round(j.quarter, 2) AS quarter,
-                   GREATEST(round(j.quarter, 2) - j.recent, 0) AS lost, c.last_contact_date
-              FROM judged j JOIN discipline_customer c ON c.id = j.id
-             WHERE j.sign IS NOT NULL
+            SELECT b.partner_id AS id, b.partner_id, c.user_id, c.abc_class_id, c.company_id,
+                   CASE WHEN b.silent_from <= %(today)s THEN 'silent' ELSE 'down' END AS sign,
+                   b.last_purchase, %(today)s - b.last_purchase AS days_since, b.usual_interval, b.recent, b.quarter,
+                   b.lost, c.last_contact_date, co.discipline_purchases_on AS as_of
+              FROM discipline_buying b
+              JOIN discipline_customer c ON c.partner_id = b.partner_id AND c.company_id = ANY(%(companies)s)
+              JOIN res_company co ON co.id = c.company_id
+             WHERE c.in_base AND (b.is_down OR b.silent_from <= %(today)s)
             """,
             companies=companies.ids,
-            kinds=companies.mapped("discipline_revenue_kinds"),
-            days=[self.env["discipline.calendar"]._today(company) for company in companies],
-            silence=str(SILENCE),
-            down=str(DOWN),
+            today=today,
         )
 
     def action_open_partner(self):

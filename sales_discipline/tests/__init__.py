@@ -30,6 +30,7 @@ from . import (
     test_policy,
     test_policy_replay,
     test_portfolio,
+    test_purchase_reports,
     test_redistribution,
     test_redistribution_handover,
     test_redistribution_sets,
