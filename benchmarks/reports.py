@@ -59,8 +59,8 @@ def _days(bench):
     begin = today - datetime.timedelta(days=365)
     days = list(bench.env["discipline.calendar"]._working_days(company, begin, today - datetime.timedelta(days=1)))
     for table, columns, values in (
-        ("discipline_plan_day", "planned, overdue", "u.id % 15, u.id % 7"),
-        ("discipline_profile_day", "quota, left_count", "5, u.id % 300"),
+        ("discipline_plan_day", "planned, overdue", "u.id %% 15, u.id %% 7"),
+        ("discipline_profile_day", "quota, left_count", "5, u.id %% 300"),
     ):
         bench.cr.execute(
             f"""
