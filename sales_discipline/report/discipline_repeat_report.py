@@ -56,62 +56,68 @@ class DisciplineRepeatReport(models.Model):
         help="Of customers who were silent as long, in their own intervals, the part of the purchases due that came in "
         "the months before.",
     )
-    expected = fields.Monetary(readonly=True)
+    expected = fields.Monetary("Expected to Be Bought", readonly=True)
     bought = fields.Monetary(
         "Bought This Month", readonly=True, help="In the running month until last night, beyond won opportunities."
     )
 
     @property
     def _table_query(self):
-        companies = self.env["res.company"].sudo().search([("discipline_revenue_kinds", "!=", "deal")])
-        Month = self.env["discipline.repeat.month"].sudo()
-        rows = []
-        for company in companies:
-            today = self.env["discipline.calendar"]._today(company)
-            for place, share in enumerate(Month._shares(company, date_utils.start_of(today, "month"))):
-                rows.append((company.id, today, place, share))
-        columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
+        shares, months = self._shares_and_months()
         return SQL(
             """
-            WITH share AS (
-                SELECT * FROM unnest(%(companies)s::int[], %(days)s::date[], %(places)s::int[], %(shares)s::float8[])
-                    AS s(company_id, today, place, share)
-            ), setting AS (
-                SELECT DISTINCT company_id, today, date_trunc('month', today)::date AS running FROM share
-            ), ahead AS (
-                SELECT t.*, g.number, (t.running + g.number * interval '1 month')::date AS first,
-                       GREATEST(t.today, (t.running + g.number * interval '1 month')::date) AS begin,
-                       (t.running + (g.number + 1) * interval '1 month')::date AS after
-                  FROM setting t CROSS JOIN generate_series(0, %(ahead)s - 1) AS g(number)
-            ), habit AS (
-                SELECT r.*, s.share
-                  FROM discipline_repeat r
-                  JOIN setting t ON t.company_id = r.company_id
-             LEFT JOIN share s ON s.company_id = r.company_id
-                              AND s.place = width_bucket((t.today - r.last_date) / r.usual_interval, %(late)s::float8[])
-            ), known AS (
-                SELECT h.*, m.number, m.first, m.running,
-                       GREATEST(0, (m.after - h.last_date) - GREATEST(m.begin - h.last_date, h.usual_interval / 2))
-                           / h.usual_interval AS due
-                  FROM habit h JOIN ahead m ON m.company_id = h.company_id
-            )
-            SELECT k.id::bigint * 8 + k.number AS id, k.first AS month, k.partner_id, c.user_id,
-                   u.sale_team_id AS team_id, c.abc_class_id, k.company_id, k.last_date, k.usual_interval,
-                   k.last_date + k.usual_interval::int AS due_date, k.mean, COALESCE(k.due, 0) AS due,
-                   100 * k.share AS share, COALESCE(k.due * k.mean * k.share, 0) AS expected,
-                   CASE WHEN k.number = 0 AND k.month = k.running THEN k.bought ELSE 0 END AS bought
-              FROM known k
-              JOIN discipline_customer c ON c.partner_id = k.partner_id
-         LEFT JOIN res_users u ON u.id = c.user_id
-             WHERE k.due > 0 OR (k.number = 0 AND k.month = k.running AND k.bought > 0)
+            SELECT k.id::bigint * 8 + m.number AS id, m.first AS month, k.partner_id, k.user_id, k.team_id,
+                   k.abc_class_id, k.company_id, k.last_date, k.usual_interval,
+                   k.last_date + k.usual_interval::int AS due_date, k.mean, GREATEST(d.due, 0) AS due,
+                   100 * k.share AS share, GREATEST(d.due * k.mean * k.share, 0) AS expected,
+                   CASE WHEN m.number = 0 AND k.month = m.first THEN k.bought ELSE 0 END AS bought
+              FROM (
+                    SELECT r.id, r.partner_id, r.company_id, r.last_date, r.usual_interval, r.mean, r.month, r.bought,
+                           c.user_id, c.abc_class_id, u.sale_team_id AS team_id,
+                           s.shares[1 + width_bucket((s.today - r.last_date) / r.usual_interval, %(late)s::float8[])]
+                               AS share
+                      FROM discipline_repeat r
+                      JOIN discipline_customer c ON c.partner_id = r.partner_id
+                 LEFT JOIN res_users u ON u.id = c.user_id
+                      JOIN (%(shares)s) AS s(company_id, today, shares) ON s.company_id = r.company_id
+                    -- customers first, months then: each is looked up once
+                    OFFSET 0
+                   ) k
+              JOIN unnest(%(of)s::int[], %(numbers)s::int[], %(firsts)s::date[], %(begins)s::date[], %(ends)s::date[])
+                   AS m(company_id, number, first, begin, after) ON m.company_id = k.company_id
+        CROSS JOIN LATERAL (
+                    SELECT ((m.after - k.last_date) - GREATEST(m.begin - k.last_date, k.usual_interval / 2))
+                           / k.usual_interval AS due
+                   ) d
+             WHERE m.after - k.last_date > k.usual_interval / 2
+                OR (m.number = 0 AND k.month = m.first AND k.bought > 0)
             """,
-            companies=columns[0],
-            days=columns[1],
-            places=columns[2],
-            shares=columns[3],
-            ahead=AHEAD,
+            shares=SQL(" UNION ALL ").join(
+                [SQL("SELECT %s::int, %s::date, %s::float8[]", *row) for row in shares]
+                or [SQL("SELECT NULL::int, NULL::date, NULL::float8[]")]
+            ),
             late=list(LATE),
+            of=[row[0] for row in months],
+            numbers=[row[1] for row in months],
+            firsts=[row[2] for row in months],
+            begins=[row[3] for row in months],
+            ends=[row[4] for row in months],
         )
+
+    @api.model
+    def _shares_and_months(self):
+        """Return rows of (company, today, shares that come by class of silence), and of (company, number of a month
+        ahead, its first day, the day from which it is to come, the day after it)."""
+        Month = self.env["discipline.repeat.month"].sudo()
+        shares, months = [], []
+        for company in self.env["res.company"].sudo().search([("discipline_revenue_kinds", "!=", "deal")]):
+            today = self.env["discipline.calendar"]._today(company)
+            running = date_utils.start_of(today, "month")
+            shares.append((company.id, today, list(Month._shares(company, running))))
+            for number in range(AHEAD):
+                first = date_utils.add(running, months=number)
+                months.append((company.id, number, first, max(today, first), date_utils.add(first, months=1)))
+        return shares, months
 
     @api.readonly
     def action_open_partner(self):
