@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
-from engine.tables import Formula, TableError, decode, parse_date, parse_sum, read_table
+from engine.tables import Formula, TableError, decode, parse_date, parse_month, parse_sum, read_table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -170,3 +170,30 @@ def test_russian_text_is_read_in_whatever_it_was_written(text, encoding):
 def test_no_file_breaks_the_reader(content):
     with contextlib.suppress(TableError):
         read(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "month"),
+    [
+        ("март", (2025, 3)),
+        ("Март 2026 г.", (2026, 3)),
+        ("мар. 26", (2026, 3)),
+        ("March", (2025, 3)),
+        ("Mar '26", (2026, 3)),
+        ("03.2026", (2026, 3)),
+        ("3/26", (2026, 3)),
+        ("2026-03", (2026, 3)),
+        ("2026-03-15 00:00:00", (2026, 3)),
+        ("15.03.2026", (2026, 3)),
+        (date(2026, 3, 15), (2026, 3)),
+        (1.2026, (2026, 1)),
+    ],
+)
+def test_months_as_people_head_columns_with_them(text, month):
+    assert parse_month(text, 2025) == date(*month, 1)
+
+
+@pytest.mark.parametrize("text", ["", None, "Итого", "13.2026", "Менеджер", "2026", "план", "1 000"])
+def test_what_is_no_month_is_not_taken_for_one(text):
+    with pytest.raises(TableError):
+        parse_month(text, 2025)
