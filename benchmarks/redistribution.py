@@ -5,6 +5,8 @@ from unittest.mock import MagicMock, patch
 
 #: so many are withdrawn for missed norms, proposed and moved; a tenth of a smaller base (PROPOSED=1000: a quick look)
 PROPOSED = int(os.environ.get("PROPOSED", "100000"))
+#: so many of them are moved (APPLIED=30000 where there is less time)
+APPLIED = int(os.environ.get("APPLIED", "100000"))
 #: so many of the orphans are moved: few customers for each of many receivers
 ORPHANS = 10_000
 #: so many are written one by one in plain Odoo
@@ -21,9 +23,10 @@ def run(bench):
     _cancel_rest(bench, batch)
     period = _policy(bench)
     batch = _propose(bench, "missed norms", lambda: Batch._propose_missed(period))
-    missed = _apply(bench, batch)
+    missed = _apply(bench, batch, APPLIED)
     bench.faster(f"moving {missed.moved:,} customers", missed, one.times(missed.moved), 15, _note())
     bench.within("peak memory of the worker, moving", max(orphans.memory, missed.memory), 400, "MB")
+    _looked_at(bench, period)
 
 
 def _note():
@@ -118,6 +121,32 @@ def _apply(bench, batch, limit=None):
     assert took.moved == held == history, f"{took.moved} moved, {held} are held by their receivers, {history} recorded"
     assert not left, f"{left} customers have people or plans that stayed behind"
     return took
+
+
+def _looked_at(bench, period):
+    """Measure what a supervisor looks at before and afterwards: the replay of a policy, the handover outcome."""
+    env = bench.env
+    replay = env["discipline.policy.replay"].create({"policy_id": period.policy_id.id})
+    with bench.timed("replay of the policy over the closed months") as took:
+        replay.action_replay()
+    bench.say(f"{replay.summary}")
+    bench.within("replay of the policy", took, 10)
+    bench.within("peak memory of the worker, replaying", took.memory, 400, "MB")
+    # as if they had moved ten days ago
+    bench.cr.execute("UPDATE discipline_redistribution_line SET applied_on = applied_on - 10 WHERE state = 'applied'")
+    bench.cr.execute("ANALYZE discipline_redistribution_line")
+    Outcome = env["discipline.handover.outcome"]
+    with bench.timed("handover outcome by side and class") as took:
+        groups = Outcome._read_group(
+            [], ["side", "abc_class_id"],
+            ["customers:sum", "contacts_before_each:avg", "contacts_after_each:avg", "purchases_before_each:avg",
+             "purchases_after_each:avg"],
+        )  # fmt: skip
+    bench.say(f"{[(side, name.name, customers) for side, name, customers, *_figures in groups]}")
+    bench.within("handover outcome, each grouping", took, 10)
+    with bench.timed("handover outcome, first page of the list") as took:
+        Outcome.search([], limit=80).mapped("customers")
+    bench.within("handover outcome, first page of the list", took, 10)
 
 
 def _cancel_rest(bench, batch):

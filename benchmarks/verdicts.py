@@ -105,6 +105,13 @@ def run(bench):
     assert len(period) == 1, "the base has monthly norms only"
     # it was opened on its first day, not now
     cr.execute("UPDATE discipline_period SET create_date = date_start WHERE id = %s", [period.id])
+    # a few were given back to whoever had them; the floor knows one interval of a manager
+    cr.execute(
+        """
+        DELETE FROM discipline_assignment a USING discipline_assignment b
+         WHERE b.customer_ref = a.customer_ref AND b.manager_ref = a.manager_ref AND b.id > a.id
+        """
+    )
     snapshot = period._refresh_snapshot()
     cr.commit()
     values = {

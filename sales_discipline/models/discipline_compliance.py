@@ -9,7 +9,7 @@ from collections import Counter
 from odoo import api, fields, models
 from odoo.tools import SQL, format_date
 
-from .discipline_customer import STATES
+from .discipline_customer import STATES, among
 
 
 class DisciplineCompliance(models.Model):
@@ -281,8 +281,11 @@ class DisciplineCompliance(models.Model):
         """Bring the customers' rows in line with the running verdicts of their present managers.
 
         A row is written only where it differs, so that a passing day rewrites nothing.
+
+        :param partner_ids: ids, or a range of ids, of customers; None means everyone
         """
         today = self.env["discipline.calendar"]._today(company)
+        everyone = SQL("TRUE")
         self.flush_model()
         self.env["discipline.customer"].flush_model()
         self.env.cr.execute(
@@ -295,10 +298,11 @@ class DisciplineCompliance(models.Model):
                              COALESCE(v.state, 'none') AS state
                         FROM discipline_customer c
                    LEFT JOIN (discipline_compliance v JOIN discipline_period p
-                                ON p.id = v.period_id AND %(today)s BETWEEN p.date_start AND p.date_end)
+                                ON p.id = v.period_id AND %(today)s BETWEEN p.date_start AND p.date_end
+                               AND %(among_judged)s)
                           ON v.customer_ref = c.partner_id AND v.manager_ref = c.user_id AND c.in_base
                          AND v.closed IS NOT TRUE
-                       WHERE c.company_id = %(company)s %(limit)s
+                       WHERE c.company_id = %(company)s AND %(among)s
                   ) n
                  WHERE n.id = c.id
                    AND (c.goal, c.attained, c.due_next, c.state) IS DISTINCT FROM
@@ -306,7 +310,8 @@ class DisciplineCompliance(models.Model):
                 """,
                 today=today,
                 company=company.id,
-                limit=SQL() if partner_ids is None else SQL("AND c.partner_id = ANY(%s)", list(partner_ids)),
+                among=everyone if partner_ids is None else among("c.partner_id", partner_ids),
+                among_judged=everyone if partner_ids is None else among("v.customer_ref", partner_ids),
             )
         )
         self.env["discipline.customer"].invalidate_model(["goal", "attained", "due_next", "state"])

@@ -113,6 +113,8 @@ class DisciplineCompliance(models.Model):
                 if number < begin or (number == begin and batch[-1] <= after):
                     continue
                 job._add_troubled(self._each_safely("_evaluate", period, batch))
+                # with each batch: all rows at one go would make everybody wait who logs a contact meanwhile
+                self._refresh_customers(company, batch)
                 yield before + done, total, number, batch[-1]
             if period and number >= begin:
                 period.evaluated_days = plan[number][2]
