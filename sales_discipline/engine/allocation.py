@@ -260,16 +260,21 @@ class _Batch:
         inside = {customer.id for customer in placed}
         seats = self.seats()
         tiers = {}
+        # kinds to whom everybody is equally near wait in the same queue
+        known = {}
         queues = {}
         left = []
         for customer in reversed(self.customers):
             if customer.id not in inside:
                 continue
             if customer.kind not in tiers:
-                tiers[customer.kind] = _tiers(customer.kind, seats, nearness)
-            key = (customer.kind, customer.load)
+                found = _tiers(customer.kind, seats, nearness)
+                shape = tuple(tuple(seat.receiver.id for seat in group) for group in found)
+                tiers[customer.kind] = known.setdefault(shape, (len(known), found))
+            number, groups = tiers[customer.kind]
+            key = (number, customer.load)
             if key not in queues:
-                queues[key] = _Queue(tiers[customer.kind], customer.load, limit)
+                queues[key] = _Queue(groups, customer.load, limit)
             if not queues[key].seat(customer):
                 left.append(customer)
         for customer in left:
