@@ -23,6 +23,8 @@ OPEN_STATES = ("draft", "proposed", "approved")
 AT_ONCE = 500
 #: how many customers a message names before it says “and so many more”
 NAMED = 10
+#: e-mails to managers that leave at once; more are left to Odoo's queue
+SENT_AT_ONCE = 20
 
 
 class DisciplineRedistribution(models.Model):
@@ -472,14 +474,32 @@ class DisciplineRedistribution(models.Model):
         users = self.env["res.users"].browse(concerned).filtered("active").sorted("id")
         # what is read about one customer who is named is read about a thousand of them
         named = [line for user in users for side in concerned[user.id].values() for line in side[1]]
+        alike = self._alike(queued=len(users) > SENT_AT_ONCE)
         for user in users:
-            self._tell_one(user, {"given": (0, []), "received": (0, []), **concerned[user.id], "named": named}, event)
+            sides = {"given": (0, []), "received": (0, []), **concerned[user.id]}
+            self._tell_one(user, {**sides, "named": named, "alike": alike}, event)
+        if len(users) > SENT_AT_ONCE:
+            self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
+
+    def _alike(self, queued):
+        """Return what all the messages about this batch share, so that Odoo does not look for it once for each.
+
+        :param bool queued: their e-mails are left to the queue, so that nobody waits for the mail server
+        """
+        author, email = self._message_compute_author()
+        return {
+            "reply_to": self._notify_get_reply_to(default=email, author_id=author)[self.id],
+            "record_alias_domain_id": self._mail_get_alias_domains(default_company=self.env.company)[self.id].id,
+            "record_company_id": self.company_id.id,
+            "tracking_value_ids": [],
+            "force_send": not queued,
+        }
 
     def _tell_one(self, user, values, event):
         """Send one manager his message.
 
-        :param dict values: ``given`` and ``received``, each (number of lines, ids of the first of them), and ``named``,
-            the ids of all that are named to anybody
+        :param dict values: ``given`` and ``received``, each (number of lines, ids of the first of them), ``named``, the
+            ids of all that are named to anybody, and ``alike``, what is the same in all messages
         """
         lang = user.lang or self.env.lang
         batch = self.with_context(lang=lang)
@@ -506,6 +526,7 @@ class DisciplineRedistribution(models.Model):
             subject=subject,
             body=body,
             email_layout_xmlid="mail.mail_notification_light",
+            **values["alike"],
         )
 
     def action_open_lines(self):

@@ -1,10 +1,12 @@
 """Very many customers: the database is asked as often for forty of them as for four."""
 
 from datetime import date
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo.tests import tagged
 
+from ..models import discipline_redistribution
 from .common import NOW
 from .redistribution_common import RedistributionCommon
 
@@ -94,3 +96,13 @@ class TestRedistributionSets(RedistributionCommon):
         self.assertIn("One of 12, no. 9", body)
         self.assertNotIn("One of 12, no. 10", body)
         self.assertIn("and 2 more", body)
+
+    def test_many_messages_are_left_to_the_queue_so_that_nobody_waits_for_the_mail_server(self):
+        queue = self.env.ref("mail.ir_cron_mail_scheduler_action")
+        triggers = self.env["ir.cron.trigger"].search_count([("cron_id", "=", queue.id)])
+        with patch.object(discipline_redistribution, "SENT_AT_ONCE", 1):
+            _count, batch = self._selected(3)
+        mails = self.env["mail.mail"].search([("model", "=", batch._name), ("res_id", "=", batch.id)])
+        self.assertEqual(mails.recipient_ids, (self.anna | self.clara).partner_id)
+        self.assertEqual(set(mails.mapped("state")), {"outgoing"})
+        self.assertEqual(self.env["ir.cron.trigger"].search_count([("cron_id", "=", queue.id)]), triggers + 1)
