@@ -8,6 +8,7 @@ import platform
 import pstats
 import subprocess
 import time
+import traceback
 from pathlib import Path
 
 from workbench.layout import HOME
@@ -15,6 +16,8 @@ from workbench.layout import HOME
 RESULTS = HOME / "benchmarks"
 #: a machine that took so many times longer than its processor worked for us was doing other things
 BUSY = 1.3
+#: of statements from one place, in seconds: what is shown of them with ``--profile``
+SLOW = 0.05
 
 
 def _peak(reset=False):
@@ -106,14 +109,15 @@ class Bench:
         cpu = time.process_time() + _used(server)
         profiler = cProfile.Profile() if profile and self.options.profile else None
         began = time.monotonic()
-        if profiler:
-            profiler.enable()
-        yield took
-        self.env.flush_all()
-        if commit:
-            self.cr.commit()
-        if profiler:
-            profiler.disable()
+        with self._slow_statements() if profiler else contextlib.nullcontext():
+            if profiler:
+                profiler.enable()
+            yield took
+            self.env.flush_all()
+            if commit:
+                self.cr.commit()
+            if profiler:
+                profiler.disable()
         took.seconds = time.monotonic() - began
         took.cpu = time.process_time() + _used(server) - cpu
         took.memory = _peak()
@@ -125,6 +129,31 @@ class Bench:
                 f"{what}: {took.seconds:.2f} s ({took.cpu:.2f} s of the processor), {took.memory:.0f} MB, "
                 f"{took.queries} queries"
             )
+
+    @contextlib.contextmanager
+    def _slow_statements(self):
+        """Print the statements that take long, with the lines of the addon that sent them."""
+        kind = type(self.cr)
+        plain, lines = kind.execute, {}
+
+        def execute(cr, query, *args, **options):
+            began = time.monotonic()
+            result = plain(cr, query, *args, **options)
+            took = time.monotonic() - began
+            frames = [row for row in traceback.extract_stack(limit=30) if "sales_discipline" in row.filename]
+            place = " < ".join(f"{row.name}:{row.lineno}" for row in reversed(frames[-3:]))
+            count, total = lines.get(place, (0, 0))
+            lines[place] = (count + 1, total + took)
+            return result
+
+        kind.execute = execute
+        try:
+            yield
+        finally:
+            kind.execute = plain
+        for place, (count, total) in sorted(lines.items(), key=lambda row: -row[1][1])[:15]:
+            if total > SLOW:
+                self.say(f"{total:8.2f} s {count:5} statements: {place}")
 
     def sql(self, statement, *parameters, what=None, commit=True):
         """Time one statement of plain SQL."""

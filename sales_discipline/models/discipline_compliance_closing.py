@@ -120,15 +120,22 @@ class DisciplineCompliance(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT id FROM (
-                    SELECT v.id, v.state, v.customer_ref, v.manager_ref,
-                           row_number() OVER chain AS n, lead(v.state) OVER chain AS earlier
-                      FROM discipline_compliance v
-                      JOIN discipline_period p ON p.id = v.period_id
-                      JOIN discipline_customer c ON c.partner_id = v.customer_ref AND c.user_id = v.manager_ref
-                     WHERE v.company_id = %s AND v.closed AND c.in_base
-                    WINDOW chain AS (PARTITION BY v.customer_ref, v.manager_ref ORDER BY p.date_start DESC)
-                ) x WHERE n = 1 AND state = 'unreachable' AND earlier = 'unreachable' ORDER BY id
+                SELECT v.id
+                  FROM discipline_compliance v
+                  JOIN discipline_customer c ON c.partner_id = v.customer_ref AND c.user_id = v.manager_ref
+            CROSS JOIN LATERAL (
+                       SELECT array_agg(x.id ORDER BY x.date_start DESC) AS ids,
+                              bool_and(x.state = 'unreachable') AS silent
+                         FROM (SELECT x.id, x.state, p.date_start
+                                 FROM discipline_compliance x JOIN discipline_period p ON p.id = x.period_id
+                                WHERE x.customer_ref = v.customer_ref AND x.manager_ref = v.manager_ref
+                                  AND x.company_id = v.company_id AND x.closed
+                             ORDER BY p.date_start DESC LIMIT 2) x) two
+                 WHERE v.company_id = %s AND v.closed AND c.in_base AND v.state = 'unreachable'
+                   -- few have it, and an index knows them: not all verdicts of all times are read
+                   AND v.unreachable_from IS NOT NULL
+                   AND two.silent AND cardinality(two.ids) = 2 AND two.ids[1] = v.id
+              ORDER BY v.id
                 """,
                 company.id,
             )

@@ -23,7 +23,7 @@ class TestRedistributionCauses(RedistributionCommon):
         return periods.sorted("date_start")[-1]
 
     def test_who_could_not_be_reached_twice_moves_without_blame(self):
-        period = self._two_closed(state="unreachable")
+        period = self._two_closed(state="unreachable", unreachable_from=date(2025, 1, 20))
         batch = self.Batch._propose_unreachable(period)
         self.assertEqual(batch.line_ids.partner_id, self.neglected[:2])
         self.assertFalse(batch.appeal_until)
@@ -36,7 +36,7 @@ class TestRedistributionCauses(RedistributionCommon):
     def test_once_unreachable_moves_nobody(self):
         period = self._close()
         self.env["discipline.compliance"].search([("customer_ref", "in", self.neglected.ids)]).write(
-            {"state": "unreachable"}
+            {"state": "unreachable", "unreachable_from": date(2025, 2, 20)}
         )
         self.assertFalse(self.Batch._propose_unreachable(period))
 
@@ -77,7 +77,7 @@ class TestRedistributionCauses(RedistributionCommon):
         self.assertEqual(batch.line_ids.partner_id, self.neglected[:1])
 
     def test_the_night_looks_at_each_closed_period_once(self):
-        self._two_closed(state="unreachable")
+        self._two_closed(state="unreachable", unreachable_from=date(2025, 1, 20))
         self.Batch._nightly(self.company)
         causes = self.Batch.search([]).mapped("cause")
         self.assertEqual(sorted(causes), ["missed", "orphan", "unreachable"])
