@@ -90,16 +90,27 @@ class DisciplineContact(models.Model):
                    SET last_touch_date = n.touch, last_contact_date = n.talk, last_counted_date = n.counted
                   FROM unnest(%s::int[]) AS i(id)
             CROSS JOIN LATERAL (
-                       SELECT max(c.day) AS touch,
-                              max(c.day) FILTER (WHERE NOT COALESCE(o.is_attempt, FALSE)) AS talk,
-                              max(c.day) FILTER (WHERE c.counted) AS counted
-                         FROM discipline_contact c LEFT JOIN discipline_outcome o ON o.id = c.outcome_id
-                        WHERE c.partner_id = i.id AND c.voided_at IS NULL) n
+                       -- from the newest backwards by the index on customer and day: not all that was ever said is read
+                       SELECT (SELECT c.day FROM discipline_contact c
+                                WHERE c.partner_id = i.id AND c.voided_at IS NULL
+                             ORDER BY c.day DESC LIMIT 1) AS touch,
+                              (SELECT c.day FROM discipline_contact c
+                                WHERE c.partner_id = i.id AND c.voided_at IS NULL
+                                  AND COALESCE(c.outcome_id, 0) != ALL(%s)
+                             ORDER BY c.day DESC LIMIT 1) AS talk,
+                              (SELECT c.day FROM discipline_contact c
+                                WHERE c.partner_id = i.id AND c.voided_at IS NULL AND c.counted
+                             ORDER BY c.day DESC LIMIT 1) AS counted) n
                  WHERE d.partner_id = i.id
                    AND (d.last_touch_date, d.last_contact_date, d.last_counted_date)
                        IS DISTINCT FROM (n.touch, n.talk, n.counted)
                 """,
                 list(partner_ids),
+                self.env["discipline.outcome"]
+                .sudo()
+                .with_context(active_test=False)
+                .search([("is_attempt", "=", True)])
+                .ids,
             )
         )
         self.env["discipline.customer"].invalidate_model(columns)

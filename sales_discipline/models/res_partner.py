@@ -256,6 +256,8 @@ class ResPartner(models.Model):
         """
         moved = self.filtered(lambda partner: before[partner.id] != after[partner.id])
         author = self.env.user.partner_id
+        # read for all at once: each of these records would read its own
+        names = {user.id: user.name for user in self.env["res.users"].union(*before.values(), *after.values())}
         self.env.cr.execute(
             SQL(
                 """
@@ -280,9 +282,9 @@ class ResPartner(models.Model):
                 """,
                 ids=moved.ids,
                 old=[before[partner.id].id or 0 for partner in moved],
-                old_names=[before[partner.id].name or "" for partner in moved],
+                old_names=[names.get(before[partner.id].id, "") for partner in moved],
                 new=[after[partner.id].id or 0 for partner in moved],
-                new_names=[after[partner.id].name or "" for partner in moved],
+                new_names=[names.get(after[partner.id].id, "") for partner in moved],
                 numbers=[generate_tracking_message_id("discipline") for _partner in moved],
                 subtype=self.env["ir.model.data"]._xmlid_to_res_id("mail.mt_note"),
                 author=author.id,
