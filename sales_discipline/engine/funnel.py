@@ -150,6 +150,39 @@ def paths(events: Iterable[Event], stages: Sequence[int]) -> dict[int, Path]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a way through the stages means where the stages stand in a certain order.
+
+    ``stays`` has, for each stage in which the deal really stood, (rank, begin, end): the places in the way at which
+    it came to that stage or a further one, and at which it got beyond. A begin of None is the deal's entry, an end of
+    None its close.
+    """
+
+    furthest: int
+    stays: tuple[tuple[int, int | None, int | None], ...]
+
+
+def route(way: Sequence[int], stages: Sequence[int], won: int = 0) -> Route:
+    """Return what a way means: deals of one way differ in their moments only, so a way is read once for all of them.
+
+    :param way: the stages in the order in which a deal first came to each, ``won`` where it was won
+    :param stages: the stages in their order, as given to :func:`paths`; others in the way move nobody
+    """
+    rank_of = {stage: rank for rank, stage in enumerate(stages)}
+    last = max(len(stages) - 1, 0)
+    ranks = [last if place == won else rank_of.get(place, -1) for place in way]
+
+    def came(rank):
+        return next((index for index, reached in enumerate(ranks) if reached >= rank), None)
+
+    stood = sorted({rank_of[place] for place in way if place in rank_of})
+    return Route(
+        furthest=max(ranks, default=0) if any(rank >= 0 for rank in ranks) else 0,
+        stays=tuple((rank, came(rank) if rank else None, came(rank + 1)) for rank in stood),
+    )
+
+
 def cohort(
     deals: Iterable[Path],
     stages: Sequence[int],

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import exp, floor, log, sqrt
+from math import ceil, exp, floor, log, sqrt
 from statistics import NormalDist
 
 #: sums of shares are exact to this
@@ -80,6 +80,32 @@ def quantile(values: Iterable[float], share: float) -> float | None:
     lower = floor(place)
     upper = min(lower + 1, len(rows) - 1)
     return rows[lower] + (rows[upper] - rows[lower]) * (place - lower)
+
+
+def around_median(sample: Sequence[float]) -> tuple[float, float] | None:
+    """Return two values between which the median of the whole lies all but certainly (4 standard errors).
+
+    :param sample: some of the values, drawn by chance; of fewer than 400 nothing is said
+    """
+    if len(sample) < 400:
+        return None
+    ordered = sorted(sample)
+    # the place of the true median among n drawn values has a standard deviation of half the root of n
+    middle, margin = len(ordered) // 2, ceil(2 * sqrt(len(ordered)))
+    return ordered[middle - margin], ordered[middle + margin]
+
+
+def median_between(count: int, below: int, inner: Sequence[float] | None) -> float | None:
+    """Return the median of ``count`` values of which only those in the middle are known; None if it is not among them.
+
+    :param below: how many values are smaller than all of ``inner``
+    :param inner: every value between two bounds, in any order
+    """
+    places = [(count - 1) // 2 - below, count // 2 - below]
+    if not inner or places[0] < 0 or places[1] >= len(inner):
+        return None
+    ordered = sorted(inner)
+    return (ordered[places[0]] + ordered[places[1]]) / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ from . import (
     discipline_redistribution_blameless,
     discipline_transfer_request,
     discipline_redistribution_balance,
+    discipline_deal,
     discipline_departure,
     discipline_percent,
     discipline_abc_run_pareto,

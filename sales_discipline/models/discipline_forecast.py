@@ -121,13 +121,10 @@ class DisciplineForecast(models.AbstractModel):
                        COALESCE(l.expected_revenue, 0)::float8 * m.rate AS amount,
                        LEAST(1, GREATEST(0, COALESCE(l.probability, 0) / 100)) AS odoo,
                        CASE WHEN l.date_deadline IS NOT NULL THEN GREATEST(l.date_deadline, %(today)s) END AS deadline,
-                       width_bucket(%(today)s - COALESCE(e.day, l.create_date::date), %(ages)s::int[]) AS age
+                       width_bucket(%(today)s - COALESCE(e.entered_day, l.create_date::date), %(ages)s::int[]) AS age
                   FROM crm_lead l
                   JOIN money m ON m.company = COALESCE(l.company_id, %(company)s)
-             LEFT JOIN LATERAL (
-                     SELECT min(c.day) AS day FROM discipline_stage_change c
-                      WHERE c.lead_ref = l.id AND c.type = 'opportunity' AND c.voided_at IS NULL
-                   ) e ON TRUE
+             LEFT JOIN discipline_deal e ON e.lead_ref = l.id
                  WHERE %(where)s
             )
             """,

@@ -39,11 +39,11 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         """
         filters = self._clean_filters(filters)
         stages = self._stages(filters)
-        cells, times, reasons = self._fetch_analytics(filters, stages)
+        cells, times, reasons, kinds = self._fetch_analytics(filters, stages)
         by_day = []
-        for day in BY_DAYS:
-            old = sum(row["deals"] for row in times if row["age"] >= day)
-            won = sum(row["deals"] for row in times if row["age"] >= day and row["end"] == "won" and row["days"] <= day)
+        for number, day in enumerate(BY_DAYS):
+            old = sum(row["old"][number] for row in times)
+            won = sum(row["old"][number] for row in times if row["end"] == "won" and row["days"] <= day)
             if old:
                 by_day.append({"day": day, "won": won, "old": old, "band": statistics.wilson(won, old)})
         counts = Counter()
@@ -52,39 +52,49 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         return {
             **{end: self._curve(counts, end) for end in ("won", "lost")},
             "by_day": by_day,
-            "managers": self._managers(cells, reasons, stages),
+            "managers": self._managers(cells, reasons, kinds, stages),
         }
 
     @api.model
     def _fetch_analytics(self, filters, stages):
-        """Return cells per manager and kind of deal, days to the end, and reasons, all of the same deals."""
+        """Return cells per manager, days to the end, reasons, and kinds of deals that ended, all of the same deals.
+
+        A kind is a source, a class and a size (small, middle, large).
+        """
         self._flush()
-        [(cells, times, reasons)] = self.env.execute_query(
+        [(cells, times, reasons, kinds)] = self.env.execute_query(
             SQL(
                 """
                 WITH %(deals)s, bound AS (
                     SELECT percentile_disc(ARRAY[0.333, 0.667]) WITHIN GROUP (ORDER BY amount) AS sizes FROM deal
                 )
                 SELECT (SELECT jsonb_agg(to_jsonb(x)) FROM (
-                            SELECT d.manager_ref AS manager, d.furthest, d.outcome, d.source_id AS source,
-                                   d.abc_class_id AS class,
-                                   (d.amount > b.sizes[1])::int + (d.amount > b.sizes[2])::int AS size,
-                                   count(*) AS deals, sum(d.amount)::text AS amount
-                              FROM deal d CROSS JOIN bound b GROUP BY 1, 2, 3, 4, 5, 6) x),
-                       (SELECT jsonb_agg(to_jsonb(x)) FROM (
-                            SELECT floor(EXTRACT(epoch FROM COALESCE(closed, %(now)s) - entered) / 86400)::int AS days,
-                                   floor(EXTRACT(epoch FROM %(now)s - entered) / 86400)::int AS age,
-                                   CASE WHEN outcome <> 'open' THEN outcome END AS end, count(*) AS deals
+                            SELECT manager_ref AS manager, furthest, outcome, count(*) AS deals,
+                                   sum(amount)::text AS amount
                               FROM deal GROUP BY 1, 2, 3) x),
                        (SELECT jsonb_agg(to_jsonb(x)) FROM (
+                            SELECT COALESCE(closed_after, age) / 86400 AS days,
+                                   CASE WHEN outcome <> 'open' THEN outcome END AS end, count(*) AS deals,
+                                   ARRAY[%(old)s] AS old
+                              FROM deal d
+                        CROSS JOIN LATERAL (SELECT EXTRACT(epoch FROM %(now)s - d.entered)::int AS age) a
+                          GROUP BY 1, 2) x),
+                       (SELECT jsonb_agg(to_jsonb(x)) FROM (
                             SELECT manager_ref AS manager, furthest, lost_reason_id AS reason, count(*) AS deals
-                              FROM deal WHERE outcome = 'lost' GROUP BY 1, 2, 3) x)
+                              FROM deal WHERE outcome = 'lost' GROUP BY 1, 2, 3) x),
+                       (SELECT jsonb_agg(jsonb_build_array(manager, source, class, size, ended, won)) FROM (
+                            SELECT d.manager_ref AS manager, d.source_id AS source, d.abc_class_id AS class,
+                                   (d.amount > b.sizes[1])::int + (d.amount > b.sizes[2])::int AS size,
+                                   count(*) AS ended, count(*) FILTER (WHERE d.outcome = 'won') AS won
+                              FROM deal d CROSS JOIN bound b WHERE d.outcome IN ('won', 'lost')
+                          GROUP BY 1, 2, 3, 4) x)
                 """,
                 deals=self._sql_deals(filters, stages),
                 now=self._now(filters),
+                old=SQL(", ").join(SQL("count(*) FILTER (WHERE age >= %s)", day * 86400) for day in BY_DAYS),
             )
         )
-        return cells or [], times or [], reasons or []
+        return cells or [], times or [], reasons or [], kinds or []
 
     @api.model
     def _curve(self, counts, end):
@@ -101,8 +111,14 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
     # ------------------------------------------------------------------
 
     @api.model
-    def _managers(self, cells, reasons, stages):
+    def _managers(self, cells, reasons, kinds, stages):
         """Return a row per manager of the cohort, those with most deals first."""
+        mixes, company = defaultdict(dict), defaultdict(lambda: [0, 0])
+        for manager, *kind, ended, won in kinds:
+            mixes[manager or 0][tuple(kind)] = (ended, won)
+            whole = company[tuple(kind)]
+            whole[0] += ended
+            whole[1] += won
         own = defaultdict(list)
         for cell in cells:
             cell["amount"] = Decimal(cell["amount"])
@@ -116,11 +132,10 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
             for manager, rows in own.items()
         }
         shrunk = statistics.shrink(closed)
-        company = self._mix(cells)
         result = []
         for manager, rows in own.items():
             won, ended = closed[manager]
-            lines = against_mix(self._mix(rows), company)
+            lines = against_mix(mixes[manager], company)
             result.append(
                 {
                     "id": manager,
@@ -148,17 +163,6 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         )
 
     @api.model
-    def _mix(self, rows):
-        """Return {kind of deal: (ended, won)}; a kind is a source, a size (small, middle, large) and a class."""
-        kinds = defaultdict(lambda: [0, 0])
-        for row in rows:
-            if row["outcome"] in ("won", "lost"):
-                counts = kinds[row["source"], row["size"], row["class"]]
-                counts[0] += row["deals"]
-                counts[1] += row["deals"] * (row["outcome"] == "won")
-        return {kind: tuple(counts) for kind, counts in kinds.items()}
-
-    @api.model
     def _chain(self, rows, stages):
         """Return the numbers of deals along the funnel: entered, reached each further stage, won."""
         return [self._deals(rows, furthest=rank) for rank in range(max(1, len(stages)))] + [
@@ -184,7 +188,7 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         filters = self._clean_filters(filters)
         manager = int(manager or 0)
         stages = self._stages(filters)
-        cells, _times, reasons = self._fetch_analytics(filters, stages)
+        cells, _times, reasons, _kinds = self._fetch_analytics(filters, stages)
         own = defaultdict(list)
         for cell in cells:
             cell["amount"] = Decimal(cell["amount"])
@@ -308,21 +312,22 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
                 ), kind AS (
                     SELECT d.*, (d.amount > b.sizes[1])::int + (d.amount > b.sizes[2])::int AS size
                       FROM deal d CROSS JOIN bound b WHERE d.outcome IN ('won', 'lost')
-                ), measured AS (
-                    SELECT k.*, k.amount::float8 * ((k.outcome = 'won')::int
-                               - avg((k.outcome = 'won')::int) OVER (PARTITION BY source_id, abc_class_id, size)
-                           ) AS difference
-                      FROM kind k
+                ), usual AS (
+                    SELECT source_id, abc_class_id, size, avg((outcome = 'won')::int) AS won FROM kind GROUP BY 1, 2, 3
                 ), own AS (
-                    SELECT * FROM measured WHERE COALESCE(manager_ref, 0) = %(manager)s
+                    SELECT k.*, k.amount::float8 * ((k.outcome = 'won')::int - u.won) AS difference
+                      FROM kind k
+                      JOIN usual u ON u.size = k.size AND u.source_id IS NOT DISTINCT FROM k.source_id
+                                  AND u.abc_class_id IS NOT DISTINCT FROM k.abc_class_id
+                     WHERE COALESCE(k.manager_ref, 0) = %(manager)s
                 )
                 SELECT (SELECT jsonb_agg(to_jsonb(x)) FROM (
                             SELECT lead_id AS id, lead_ref AS ref, outcome, difference FROM own
                           ORDER BY abs(difference) DESC, lead_ref LIMIT 3) x),
                        (SELECT jsonb_agg(to_jsonb(x)) FROM (
-                            SELECT customer_ref AS id, sum(difference) AS difference FROM own
-                             WHERE customer_ref IS NOT NULL GROUP BY customer_ref
-                          ORDER BY abs(sum(difference)) DESC, customer_ref LIMIT 3) x)
+                            SELECT COALESCE(customer_id, customer_ref) AS id, sum(difference) AS difference FROM own
+                             WHERE customer_ref IS NOT NULL GROUP BY 1
+                          ORDER BY abs(sum(difference)) DESC, 1 LIMIT 3) x)
                 """,
                 deals=self._sql_deals(filters, stages),
                 manager=manager,

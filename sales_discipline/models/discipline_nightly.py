@@ -149,7 +149,8 @@ class DisciplineNightly(models.AbstractModel):
         self.env["discipline.redistribution"]._nightly(company)
 
     def _step_forecast(self, company):
-        """Freeze the week's pipeline and its forecast."""
+        """Find deals that changed past the ORM; freeze the week's pipeline and its forecast."""
+        self.env["discipline.deal"]._reconcile()
         self.env["discipline.forecast.snapshot"]._nightly(company)
 
     def _step_repeat(self, company):

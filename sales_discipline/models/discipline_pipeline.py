@@ -13,10 +13,10 @@ NOTES = ("moved", "slipped")
 
 
 class DisciplinePipeline(models.AbstractModel):
-    """Reads the history of opportunities.
+    """Compares how every deal was at two moments.
 
-    Every change says how a deal was before and after it. So the pipeline of a day is a plain sum over the changes
-    until then, and what happened between two days is read from the changes between them alone.
+    A deal that has not changed since a moment was then as it is summed up now; of the others the last change before it
+    says how it was. So only the deals that lived on after a day cost a look into the history.
     """
 
     _name = "discipline.pipeline"
@@ -51,39 +51,22 @@ class DisciplinePipeline(models.AbstractModel):
 
     @api.model
     def _sql_where(self):
-        """Return which changes the user may look at."""
-        where = [
-            SQL("c.type = 'opportunity' AND c.voided_at IS NULL"),
-            SQL("c.company_id = ANY(%s)", self.env.companies.ids),
-        ]
+        """Return which deals ``d`` the user may look at; of which companies is a matter of the day."""
         leads = self.env["crm.lead"].with_context(active_test=False)
         leads.check_access("read")
-        if not self.env.user.has_group("sales_team.group_sale_salesman_all_leads"):
-            where.append(SQL("c.lead_ref IN %s", leads._search([]).subselect()))
-        return SQL(" AND ").join(where)
+        if self.env.user.has_group("sales_team.group_sale_salesman_all_leads"):
+            return SQL("TRUE")
+        return SQL("d.lead_id IN %s", leads._search([]).subselect())
 
     @api.model
-    def _sql_mine(self, filters, manager, team):
-        """Return the condition that a deal, with these columns, is one of those asked for."""
-        where = [SQL("TRUE")]
+    def _sql_mine(self, filters):
+        """Return the condition that a deal, as it is at a moment, is one of those asked for."""
+        where = [SQL("m.rate IS NOT NULL")]
         if filters["user_id"]:
-            where.append(SQL("%s = %s", manager, filters["user_id"]))
+            where.append(SQL("x.manager_ref = %s", filters["user_id"]))
         if filters["team_id"]:
-            where.append(SQL("%s = %s", team, filters["team_id"]))
+            where.append(SQL("x.team_ref = %s", filters["team_id"]))
         return SQL("(%s)", SQL(" AND ").join(where))
-
-    @api.model
-    def _sql_sides(self, filters):
-        """Return whether a change ``c`` finds, and whether it leaves, an open deal of those asked for."""
-        return {
-            "was": SQL(
-                "(c.kind NOT IN ('create', 'convert') AND c.status_from = 'open' AND %s)",
-                self._sql_mine(filters, SQL("c.manager_from_ref"), SQL("c.team_from_ref")),
-            ),
-            "stays": SQL(
-                "(c.status_to = 'open' AND %s)", self._sql_mine(filters, SQL("c.manager_ref"), SQL("c.team_ref"))
-            ),
-        }
 
     @api.model
     def _moments(self, filters):
@@ -108,9 +91,8 @@ class DisciplinePipeline(models.AbstractModel):
         :raise AccessError: for whoever may not read opportunities
         """
         filters = self._clean_filters(filters)
-        self.env["discipline.stage.change"].flush_model()
-        stages = self._fetch_stages(filters)
-        parts = {row["key"]: row for row in self._fetch_parts(filters)}
+        self._flush()
+        stages, parts = self._fetch(filters)
         empty = {"deals": 0, "amount": 0.0}
         sides = {
             side: {
@@ -129,99 +111,132 @@ class DisciplinePipeline(models.AbstractModel):
         }
 
     @api.model
-    def _fetch_stages(self, filters):
-        """Return the pipeline of both days by stage: a sum over all changes until then."""
-        begin, end = self._moments(filters)
-        sides = self._sql_sides(filters)
-        rows = self.env.execute_query(
+    def _flush(self):
+        self.env["discipline.stage.change"].flush_model()
+        self.env["discipline.deal"].flush_model()
+
+    @api.model
+    def _fetch(self, filters):
+        """Return the pipeline of both days by stage, and {key: what came, went or else happened}.
+
+        One statement, so that both are of the same deals.
+        """
+        [(rows, parts)] = self.env.execute_query(
             SQL(
                 """
-                SELECT x.stage,
-                       COALESCE(sum(x.deal) FILTER (WHERE c.date < %(begin)s), 0),
-                       COALESCE(sum(x.amount * m.rate) FILTER (WHERE c.date < %(begin)s), 0),
-                       COALESCE(sum(x.deal), 0), COALESCE(sum(x.amount * m.rate), 0)
-                  FROM discipline_stage_change c
-                  JOIN %(money)s AS m(company, rate) ON m.company = c.company_id
-            CROSS JOIN LATERAL (
-                    SELECT c.stage_from_ref, -1, -COALESCE(c.amount_from, 0)::float8 WHERE %(was)s
+                WITH %(changed)s, side AS (
+                    SELECT stage, 1 AS start_deals, amount AS start_amount, 0 AS end_deals, 0::float8 AS end_amount
+                      FROM before WHERE open
                  UNION ALL
-                    SELECT c.stage_to_ref, 1, COALESCE(c.amount, 0)::float8 WHERE %(stays)s
-                  ) AS x(stage, deal, amount)
-                 WHERE %(where)s AND c.date < %(end)s
-              GROUP BY x.stage
+                    SELECT stage, 0, 0, 1, amount FROM after WHERE open
+                )
+                SELECT (SELECT jsonb_agg(to_jsonb(x)) FROM (
+                            SELECT stage, sum(start_deals) AS start_deals, sum(start_amount) AS start_amount,
+                                   sum(end_deals) AS end_deals, sum(end_amount) AS end_amount
+                              FROM side GROUP BY stage) x),
+                       (SELECT jsonb_agg(to_jsonb(x)) FROM (
+                            SELECT key, sum(deal)::int AS deals, round(sum(amount)::numeric, 2)::float8 AS amount
+                              FROM part GROUP BY key
+                         UNION ALL
+                            SELECT key, count(*)::int, round(sum(amount)::numeric, 2)::float8 FROM note GROUP BY key
+                            ) x)
                 """,
-                begin=begin,
-                end=end,
-                money=self.env["discipline.forecast"]._sql_money(),
-                where=self._sql_where(),
-                **sides,
+                changed=self._sql_changed(filters),
             )
         )
-        stages = self.env["crm.stage"].sudo().browse([row[0] for row in rows if row[0]]).exists()
+        return self._stages(rows or []), {row["key"]: row for row in parts or []}
+
+    @api.model
+    def _stages(self, rows):
+        """Return a row per stage, in their order; a deleted stage has kept its deals, but not its name."""
+        stages = self.env["crm.stage"].sudo().browse([row["stage"] for row in rows if row["stage"]]).exists()
         place = {stage.id: (number, stage.name) for number, stage in enumerate(stages.sorted("sequence"))}
         result = []
-        for stage, start_deals, start_amount, end_deals, end_amount in rows:
-            if start_deals or end_deals:
-                number, name = place.get(stage, (len(place), self.env._("Deleted stages")))
-                result.append(
-                    {
-                        "stage_id": stage if stage in place else 0,
-                        "name": name,
-                        "place": number,
-                        # what floating point leaves of sums that cancel out is no money
-                        "start": {"deals": start_deals, "amount": round(start_amount, 2) if start_deals else 0.0},
-                        "end": {"deals": end_deals, "amount": round(end_amount, 2) if end_deals else 0.0},
-                    }
-                )
+        for row in rows:
+            stage = row["stage"]
+            number, name = place.get(stage, (len(place), self.env._("Deleted stages")))
+            result.append(
+                {
+                    "stage_id": stage if stage in place else 0,
+                    "name": name,
+                    "place": number,
+                    **{
+                        side: {"deals": row[f"{side}_deals"], "amount": round(row[f"{side}_amount"], 2)}
+                        for side in ("start", "end")
+                    },
+                }
+            )
         return sorted(result, key=lambda row: row["place"])
 
     @api.model
-    def _sql_changed(self, filters):
-        """Return the common tables ``changed`` (a row per deal that changed between the days) and ``part``.
+    def _sql_state(self, filters, moment, since):
+        """Return the query of how deals were at a moment; those that were over before both days are left out.
 
-        What happened is read from the first and the last change of a deal between the days; the rows of a deal are
-        appended in the order of time. A deal that grew before it was won is grown, and is won with its last sum.
+        :param datetime moment: the moment
+        :param datetime since: the earlier of both days' moments
+        """
+        columns = ("company_id", "manager_ref", "team_ref", "stage", "amount", "date_deadline", "status")
+        return SQL(
+            """
+            SELECT x.lead_ref, x.stage, x.date_deadline, x.status, x.amount::float8 * COALESCE(m.rate, 0) AS amount,
+                   x.status = 'open' AND %(mine)s AS open, %(mine)s AS mine
+              FROM (
+                SELECT d.lead_ref, d.company_id, d.manager_ref, d.team_ref, d.stage_ref AS stage, d.amount,
+                       d.date_deadline, d.outcome AS status
+                  FROM discipline_deal d
+                 WHERE %(where)s AND d.changed < %(moment)s AND (d.changed >= %(since)s OR d.outcome = 'open')
+             UNION ALL
+                SELECT d.lead_ref, %(columns)s
+                  FROM discipline_deal d
+            CROSS JOIN LATERAL (
+                    SELECT c.company_id, c.manager_ref, c.team_ref, c.stage_to_ref AS stage,
+                           COALESCE(c.amount, 0) AS amount, c.date_deadline, %(status)s AS status
+                      FROM discipline_stage_change c
+                     WHERE c.lead_ref = d.lead_ref AND c.type = 'opportunity' AND c.voided_at IS NULL
+                       AND c.date < %(moment)s
+                  ORDER BY c.date DESC, c.id DESC LIMIT 1
+                  ) l
+                 WHERE %(where)s AND d.entered < %(moment)s AND d.changed >= %(moment)s
+              ) x
+         LEFT JOIN money m ON m.company = x.company_id
+            """,
+            mine=self._sql_mine(filters),
+            where=self._sql_where(),
+            moment=moment,
+            since=since,
+            columns=SQL(", ").join(SQL.identifier("l", name) for name in columns),
+            status=self.env["discipline.deal"]._sql_status(SQL("c")),
+        )
+
+    @api.model
+    def _sql_changed(self, filters):
+        """Return the common tables ``before`` and ``after`` (how deals were on both days), ``part`` and ``note``.
+
+        A deal that grew before it was won is grown, and is won with its last sum.
         """
         begin, end = self._moments(filters)
-        sides = self._sql_sides(filters)
         return SQL(
             """
             money AS (
                 SELECT * FROM %(money)s AS m(company, rate)
-            ), span AS (
-                SELECT c.lead_ref, min(c.id) AS first, max(c.id) AS last
-                  FROM discipline_stage_change c
-                 WHERE %(where)s AND c.date >= %(begin)s AND c.date < %(end)s
-              GROUP BY c.lead_ref
-            ), before AS (
-                SELECT c.lead_ref, %(was)s AS was, c.kind IN ('create', 'convert') AS entered, c.status_from,
-                       COALESCE(c.amount_from, 0)::float8 * m.rate AS amount, c.stage_from_ref AS stage, c.date, c.id
-                  FROM span s
-                  JOIN discipline_stage_change c ON c.id = s.first
-                  JOIN money m ON m.company = c.company_id
-            ), after AS (
-                SELECT c.lead_ref, %(stays)s AS stays, %(mine)s AS mine,
-                       COALESCE(c.amount, 0)::float8 * m.rate AS amount, c.stage_to_ref AS stage, c.date_deadline,
-                       CASE WHEN c.status_to NOT IN ('archived', 'removed') THEN c.status_to
-                            WHEN c.status_from IN ('won', 'lost') THEN c.status_from
-                            ELSE 'removed' END AS status
-                  FROM span s
-                  JOIN discipline_stage_change c ON c.id = s.last
-                  JOIN money m ON m.company = c.company_id
+            ), before AS MATERIALIZED (
+                %(before)s
+            ), after AS MATERIALIZED (
+                %(after)s
             ), changed AS (
-                SELECT b.lead_ref, b.was, a.stays, b.amount AS amount_before, a.amount,
-                       b.stage AS stage_before, a.stage, a.date_deadline, b.date, b.id,
-                       CASE WHEN NOT b.was THEN CASE WHEN b.entered THEN 'new'
-                                                     WHEN b.status_from = 'open' THEN 'received'
-                                                     ELSE 'reopened' END
+                SELECT a.lead_ref, COALESCE(b.open, FALSE) AS was, a.open AS stays, b.amount AS amount_before, a.amount,
+                       b.stage AS stage_before, a.stage, b.date_deadline AS deadline_before, a.date_deadline,
+                       CASE WHEN b.open IS NOT TRUE THEN CASE WHEN b.status IS NULL THEN 'new'
+                                                              WHEN b.status = 'open' THEN 'received'
+                                                              ELSE 'reopened' END
                        END AS came,
-                       CASE WHEN NOT a.stays THEN CASE WHEN a.status = 'open' THEN 'given' ELSE a.status END
+                       CASE WHEN NOT a.open THEN CASE WHEN a.status = 'open' THEN 'given' ELSE a.status END
                        END AS went
-                  FROM before b JOIN after a ON a.lead_ref = b.lead_ref
+                  FROM after a LEFT JOIN before b ON b.lead_ref = a.lead_ref
                     -- a deal may come and go between the days; one that had ended before and stays so is no news
-                 WHERE b.was OR a.stays
+                 WHERE b.open OR a.open
                     OR (a.mine AND a.status <> 'open'
-                        AND (b.entered OR b.status_from = 'open' OR (a.status = 'won' AND b.status_from <> 'won')))
+                        AND (b.status IS NULL OR b.status = 'open' OR (a.status = 'won' AND b.status <> 'won')))
             ), part AS (
                 SELECT lead_ref, came AS key, 1 AS deal, amount FROM changed WHERE came IS NOT NULL
              UNION ALL
@@ -234,37 +249,13 @@ class DisciplinePipeline(models.AbstractModel):
                 SELECT lead_ref, 'moved' AS key, amount FROM changed
                  WHERE was AND stays AND stage IS DISTINCT FROM stage_before
              UNION ALL
-                SELECT d.lead_ref, 'slipped', d.amount FROM changed d
-            CROSS JOIN LATERAL (
-                    SELECT c.date_deadline FROM discipline_stage_change c
-                     WHERE c.lead_ref = d.lead_ref AND c.voided_at IS NULL AND (c.date, c.id) < (d.date, d.id)
-                  ORDER BY c.date DESC, c.id DESC LIMIT 1
-                  ) p
-                 WHERE d.was AND d.stays AND d.date_deadline > p.date_deadline
+                SELECT lead_ref, 'slipped', amount FROM changed
+                 WHERE was AND stays AND date_deadline > deadline_before
             )
             """,
             money=self.env["discipline.forecast"]._sql_money(),
-            where=self._sql_where(),
-            begin=begin,
-            end=end,
-            mine=self._sql_mine(filters, SQL("c.manager_ref"), SQL("c.team_ref")),
-            **sides,
-        )
-
-    @api.model
-    def _fetch_parts(self, filters):
-        """Return rows of ``key``, ``deals`` and ``amount``: what came and went, and what else happened."""
-        return self.env.execute_query_dict(
-            SQL(
-                """
-                WITH %s
-                SELECT key, sum(deal)::int AS deals, round(sum(amount)::numeric, 2)::float8 AS amount
-                  FROM part GROUP BY key
-             UNION ALL
-                SELECT key, count(*)::int, round(sum(amount)::numeric, 2)::float8 FROM note GROUP BY key
-                """,
-                self._sql_changed(filters),
-            )
+            before=self._sql_state(filters, begin, begin),
+            after=self._sql_state(filters, end, begin),
         )
 
     # ------------------------------------------------------------------
@@ -281,7 +272,7 @@ class DisciplinePipeline(models.AbstractModel):
         :raise UserError: for another key
         """
         filters = self._clean_filters(filters)
-        self.env["discipline.stage.change"].flush_model()
+        self._flush()
         if key in (*PARTS, *NOTES):
             table = SQL("part") if key in PARTS else SQL("note")
             query = SQL(
@@ -291,19 +282,10 @@ class DisciplinePipeline(models.AbstractModel):
                 key,
             )
         elif key in ("start", "end"):
-            begin, end = self._moments(filters)
             query = SQL(
-                """
-                SELECT l.id FROM (
-                    SELECT DISTINCT ON (c.lead_ref) c.lead_ref, %(stays)s AS stays
-                      FROM discipline_stage_change c WHERE %(where)s AND c.date < %(moment)s
-                  ORDER BY c.lead_ref, c.date DESC, c.id DESC) x
-             LEFT JOIN crm_lead l ON l.id = x.lead_ref
-                 WHERE x.stays
-                """,
-                stays=self._sql_sides(filters)["stays"],
-                where=self._sql_where(),
-                moment=begin if key == "start" else end,
+                "WITH %s SELECT l.id FROM %s x LEFT JOIN crm_lead l ON l.id = x.lead_ref WHERE x.open",
+                self._sql_changed(filters),
+                SQL("before") if key == "start" else SQL("after"),
             )
         else:
             raise UserError(self.env._("The pipeline has no part “%(key)s”.", key=key))

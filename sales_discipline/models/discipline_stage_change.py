@@ -94,6 +94,24 @@ class DisciplineStageChange(models.Model):
     _manager_idx = models.Index("(manager_ref, day)")
 
     @api.model
+    def _record(self, rows):
+        """Append changes (see :class:`DisciplineLeadFact`), and sum up the deals that they are about."""
+        ids = super()._record(rows)
+        self.env["discipline.deal"].sudo()._refresh(row["lead_ref"] for row in rows if row.get("type") == "opportunity")
+        return ids
+
+    def write(self, vals):
+        """Void facts: the deals that they are about are summed up without them."""
+        result = super().write(vals)
+        if "voided_at" in vals:
+            self.flush_recordset()
+            refs = set(self.mapped("lead_ref"))
+            Deal = self.env["discipline.deal"].sudo()
+            Deal._refresh(refs)
+            Deal._drop_empty(refs)
+        return result
+
+    @api.model
     def _record_later(self, rows):
         """Append changes when the transaction is flushed: a thousand writes, one by one, cost one statement.
 

@@ -88,19 +88,20 @@ class DisciplineTarget(models.Model):
         :param begin: the first month's first day
         :param last: the last month's first day
         """
-        Funnel = self.env["discipline.funnel"]
         Calendar = self.env["discipline.calendar"]
-        Funnel._flush()
+        self.env["discipline.funnel"]._flush()
         rows = self.env.execute_query(
             SQL(
                 """
-                WITH %(deals)s, closing AS (
+                WITH closing AS (
                     SELECT d.manager_ref, d.team_ref, d.outcome, d.amount, l.probability,
                            CASE WHEN d.outcome = 'won'
-                                THEN (d.closed AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::date
+                                THEN ((d.entered + d.closed_after * interval '1 second')
+                                      AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s)::date
                                 ELSE GREATEST(l.date_deadline, %(today)s) END AS day
-                      FROM deal d LEFT JOIN crm_lead l ON l.id = d.lead_ref
-                     WHERE d.outcome = 'won' OR (d.outcome = 'open' AND l.date_deadline IS NOT NULL)
+                      FROM discipline_deal d LEFT JOIN crm_lead l ON l.id = d.lead_id
+                     WHERE d.company_id = %(company)s
+                       AND (d.outcome = 'won' OR (d.outcome = 'open' AND l.date_deadline IS NOT NULL))
                 )
                 SELECT date_trunc('month', day)::date, manager_ref, team_ref,
                        COALESCE(sum(amount) FILTER (WHERE outcome = 'won'), 0)::float8,
@@ -109,7 +110,7 @@ class DisciplineTarget(models.Model):
                  WHERE day >= %(begin)s AND day < (%(last)s + interval '1 month')::date
               GROUP BY GROUPING SETS ((1, 2), (1, 3))
                 """,
-                deals=Funnel._sql_deals({}, Funnel._stages({}), where=SQL("e.company_id = %s", company.id)),
+                company=company.id,
                 zone=str(Calendar._timezone(company)),
                 today=Calendar._today(company),
                 begin=begin,

@@ -13,12 +13,13 @@ class DisciplineFunnelReport(models.Model):
     _rec_name = "lead_id"
     _order = "entered desc, lead_ref desc, stage_sequence"
     _depends = {
-        "discipline.stage.change": [
-            "lead_ref", "kind", "type", "status_from", "status_to", "stage_to_ref", "amount", "manager_ref", "team_ref",
-            "customer_ref", "date", "day", "company_id", "voided_at",
+        "discipline.stage.change": ["lead_ref"],
+        "discipline.deal": [
+            "lead_ref", "lead_id", "entered_day", "outcome", "manager_ref", "team_ref", "company_id", "customer_id",
+            "amount", "source_id", "lost_reason_id",
         ],
         "discipline.refusal": ["lead_ref", "reason_ref", "date", "voided_at"],
-        "crm.lead": ["source_id", "lost_reason_id", "expected_revenue"],
+        "crm.lead": ["source_id", "lost_reason_id", "company_id"],
         "crm.stage": ["sequence", "is_won", "name"],
         "discipline.customer": ["abc_class_id"],
     }  # fmt: skip
@@ -58,7 +59,7 @@ class DisciplineFunnelReport(models.Model):
             WITH %(deals)s
             SELECT d.lead_ref * 1000::bigint + s.rank AS id, d.lead_id, d.lead_ref, s.ref AS stage_id,
                    s.rank AS stage_sequence, d.entered_day AS entered, d.outcome, s.rank = d.furthest AS furthest,
-                   u.id AS user_id, t.id AS team_id, p.id AS partner_id, d.source_id, d.abc_class_id,
+                   u.id AS user_id, t.id AS team_id, d.customer_id AS partner_id, d.source_id, d.abc_class_id,
                    CASE WHEN d.outcome = 'lost' AND s.rank = d.furthest THEN d.lost_reason_id END AS lost_reason_id,
                    d.company_id, d.amount, 1 AS reached, x.passed::int AS passed, 100.0 * x.passed::int AS conversion,
                    (NOT x.passed AND d.outcome = 'lost')::int AS lost,
@@ -69,7 +70,6 @@ class DisciplineFunnelReport(models.Model):
         CROSS JOIN LATERAL (SELECT s.rank < d.furthest OR d.outcome = 'won' AS passed) x
          LEFT JOIN res_users u ON u.id = d.manager_ref
          LEFT JOIN crm_team t ON t.id = d.team_ref
-         LEFT JOIN res_partner p ON p.id = d.customer_ref
             """,
-            deals=Funnel._sql_deals({}, stages, where=SQL("TRUE")),
+            deals=Funnel._sql_deals({}, stages, where=SQL("TRUE"), amount=SQL("d.amount")),
         )

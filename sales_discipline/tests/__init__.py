@@ -12,6 +12,7 @@ from . import (
     test_customer_card,
     test_customer_card_browser,
     test_customer_card_proof,
+    test_deal,
     test_departure,
     test_equals,
     test_exception,

@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from engine.funnel import Event, against_mix, apportion, cohort, decompose, event_of, paths, won_by_day
+from engine.funnel import Event, against_mix, apportion, cohort, decompose, event_of, paths, route, won_by_day
 from event_log import STAGES, event_log
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,6 +129,32 @@ def test_the_cohort_adds_up_and_never_widens(seed):
     for step, following in zip(result.steps, reached(result)[1:] + [result.won], strict=True):
         assert step.passed == following <= step.reached
         assert step.reached == step.passed + step.lost + step.open + step.removed
+
+
+@given(st.integers(0, 10_000), st.permutations(STAGES))
+def test_a_way_read_once_says_what_walking_every_deal_says(seed, stages):
+    rows, _amounts = event_log(30, seed)
+    events = sorted((Event(*row) for row in rows), key=lambda event: event.at)
+    for path in paths(events, stages).values():
+        first = {}
+        for event in events:
+            if event.deal == path.deal:
+                ended = "won" if event.kind == "won" else None
+                first.setdefault(0 if ended else event.stage, event.at)
+        # in a deal that is won, what is not a stage of its own changes nothing
+        won_again = {0, *stages} >= set(first)
+        way, moments = list(first), list(first.values())
+        found = route(way, stages)
+        assert found.furthest == path.furthest
+        assert {stay[0] for stay in found.stays} == path.visited or not won_again
+        for rank, begin, end in found.stays:
+            assert (path.entered if begin is None else moments[begin]) == path.first[rank]
+            assert (path.closed if end is None else moments[end]) == path.left(rank)
+
+
+def test_a_way_along_no_known_stage_leads_nowhere():
+    assert route((99,), (1, 2)) == route((), (1, 2)) == route((), ())
+    assert route((0,), (1, 2)).furthest == 1
 
 
 def test_a_waterfall_blames_the_only_factor_that_differs():

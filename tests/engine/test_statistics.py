@@ -1,8 +1,17 @@
 import json
+import random
 from pathlib import Path
 
 import pytest
-from engine.statistics import cumulative_incidence, incidence_at, quantile, shrink, wilson
+from engine.statistics import (
+    around_median,
+    cumulative_incidence,
+    incidence_at,
+    median_between,
+    quantile,
+    shrink,
+    wilson,
+)
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -102,3 +111,21 @@ def test_without_open_deals_it_is_the_plain_share(rows):
     for day in (5, 20, 40):
         plain = sum(1 for moment, end in rows if moment <= day and end == "won") / len(rows)
         assert incidence_at(points, day) == pytest.approx(plain, abs=1e-9)
+
+
+@given(st.lists(st.integers(0, 50), min_size=1), st.integers(0, 50), st.integers(0, 50))
+def test_the_median_from_its_surroundings_is_the_median_or_nothing(values, low, high):
+    inner = [value for value in values if low <= value <= high]
+    found = median_between(len(values), sum(value < low for value in values), inner)
+    ordered = sorted(values)
+    middle = {ordered[(len(values) - 1) // 2], ordered[len(values) // 2]}
+    assert found == (quantile(values, 0.5) if middle <= set(inner) else None)
+
+
+def test_a_sample_says_between_which_values_the_median_lies():
+    generator = random.Random(3)
+    values = [generator.expovariate(0.1) for _number in range(100_000)]
+    low, high = around_median(values[::50])
+    assert low < quantile(values, 0.5) < high
+    assert sum(low <= value <= high for value in values) < 12_000
+    assert around_median(values[:399]) is None
