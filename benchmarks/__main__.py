@@ -22,7 +22,7 @@ from workbench.layout import LOGS, VENV, addons, fingerprint  # noqa: E402
 from workbench.steps import say  # noqa: E402
 
 #: modules of this package that measure nothing
-MACHINERY = ("__main__", "base", "measure", "worker")
+MACHINERY = ("__main__", "base", "deals", "measure", "worker")
 CLUSTER = "bench"
 
 
@@ -90,6 +90,7 @@ def main():
     parser.add_argument("name", nargs="*", help="what to measure; several are measured one after the other")
     parser.add_argument("--customers", type=int, default=100_000, help="size of the base (100000)")
     parser.add_argument("--managers", type=int, default=1_000, help="managers who share it (1000)")
+    parser.add_argument("--deals", type=int, default=1_000_000, help="deals of the funnel (1000000)")
     parser.add_argument("--reload", action="store_true", help="load the base anew")
     parser.add_argument("--as-is", action="store_true", help="do not update the addon in the base after a change")
     parser.add_argument("--profile", action="store_true", help="show where the addon's time goes")
@@ -114,6 +115,7 @@ def main():
         ):
             say(f"{name}: {known[name]}")
             extra = ["--customers", options.customers, "--managers", options.managers, "--plain", plain]
+            extra += ["--deals", options.deals]
             extra += ["--profile"] if options.profile else []
             code = work(env, database, name, *extra) or code
     return code

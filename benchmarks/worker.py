@@ -14,6 +14,7 @@ def main():
     parser.add_argument("--database", required=True)
     parser.add_argument("--customers", type=int, required=True)
     parser.add_argument("--managers", type=int, default=1_000)
+    parser.add_argument("--deals", type=int, default=1_000_000)
     parser.add_argument("--plain", help="a database without the addon")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
