@@ -123,8 +123,9 @@ def _opening(env, action, mode):
         return lambda: model.formatted_read_group(domain, groups or rows, ["__count", *measures])
     if groups:
         # as the client asks: the sums of all the numbers that the list shows
-        sums = [f"{name}:{field.aggregator}" for name, field in model._fields.items()
-                if field.aggregator and field.type in ("integer", "float", "monetary")
+        described = model.fields_get(attributes=["aggregator", "type"])
+        sums = [f"{name}:{field['aggregator']}" for name, field in described.items()
+                if field.get("aggregator") and field["type"] in ("integer", "float", "monetary")
                 and arch.xpath(f"//field[@name='{name}'][not(ancestor::field)]")]  # fmt: skip
         return lambda: model.web_read_group(domain, groups[:1], ["__count", *sums], limit=PAGE)
     fields = {node.get("name") for node in arch.xpath("//field[not(ancestor::field)]")} & set(model._fields)

@@ -114,8 +114,9 @@ class DisciplineContact(models.Model):
     _changed_idx = models.Index("(write_date)")
     # lists and reports of a period read its days, the latest first
     _day_idx = models.Index("(day, id)")
-    # the first page of the log
+    # the first pages of the log, and of one's own
     _date_idx = models.Index("(date DESC, id DESC)")
+    _own_idx = models.Index("(doer_ref, date DESC, id DESC)")
     # telephony may send a call again at any time, also after it was voided
     _source_uniq = models.UniqueIndex(
         "(source_ref) WHERE source_ref IS NOT NULL AND (voided_at IS NULL OR source = 'api')",

@@ -65,6 +65,8 @@ class DisciplineRevenue(models.Model):
     )
     _customer_idx = models.Index("(customer_ref, date)")
     _company_idx = models.Index("(company_id, date)")
+    # the first page of the list
+    _date_idx = models.Index("(date DESC, id DESC)")
     _amount_check = models.Constraint("CHECK(amount != 0)", "A purchase has an amount other than 0.")
 
     # ------------------------------------------------------------------
