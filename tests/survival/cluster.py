@@ -18,6 +18,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from workbench.postgres import _as_person, _binaries
 
 
+def _lives(process):
+    """Tell whether a process still holds its files and memory; one that only waits to be buried does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Cluster:
     """One server below a temporary folder; ``env`` is the environment in which programs find it."""
 
@@ -56,9 +64,15 @@ class Cluster:
         """Kill the server and all its processes as the kernel would when memory runs out."""
         postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, text=True)
-        for process in (postmaster, *map(int, children.stdout.split())):
+        processes = (postmaster, *map(int, children.stdout.split()))
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+        while any(map(_lives, processes)):
+            time.sleep(0.005)
+        # its number may stand in the list of processes until somebody buries it: PostgreSQL would wait for that
+        for lock in (self.data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock"):
+            lock.unlink()
 
     def stop(self):
         """Stop the server and remove all that is its own."""
@@ -68,9 +82,9 @@ class Cluster:
     def copy(self, source, target):
         """Make a database anew as a copy of another one."""
         self._run("dropdb", "--if-exists", "--force", target)
-        self._run("createdb", "-T", source, target)
-        # PostgreSQL copies its sequences with the numbers that it has already promised to the log of the source: a
-        # crash before the next checkpoint would give them out once more
+        self._run("createdb", "-S", "file_copy", "-T", source, target)
+        # what a crash finds is the copy: it neither copies anew, nor gives out once more the numbers of sequences that
+        # were promised to the log of the source
         self._run("psql", "-qc", "CHECKPOINT", target)
 
     def adopt(self, database, target):
