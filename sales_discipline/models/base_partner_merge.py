@@ -60,6 +60,7 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
     @api.model
     def _discipline_repoint(self, source_ids, target_id):
         """Repoint the facts of the sources to the target (a hook: each ledger adds its own)."""
+        self._discipline_one_meeting([*source_ids, target_id])
         self.env.cr.execute(
             SQL(
                 "UPDATE discipline_contact SET partner_id = %(target)s, customer_ref = %(target)s, "
@@ -68,3 +69,19 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
                 ids=source_ids,
             )
         )
+
+    @api.model
+    def _discipline_one_meeting(self, partner_ids):
+        """Void contacts of one and the same meeting: with several customers it was one each, with one it is one."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT event_id, array_agg(id ORDER BY id) FROM discipline_contact WHERE customer_ref = ANY(%s) "
+                "AND event_id IS NOT NULL AND source = 'meeting' AND voided_at IS NULL GROUP BY event_id HAVING count(*) > 1",
+                partner_ids,
+            )
+        )
+        twins = [contact for _event, contacts in rows for contact in contacts[1:]]
+        self.env["discipline.contact"].sudo().browse(twins)._mark_void(
+            self.env._("The customers of one meeting were merged."), superseded=True
+        )
+        self.env.flush_all()

@@ -145,17 +145,9 @@ class CalendarEvent(models.Model):
         if not rows:
             return
         channel = self.env["discipline.channel"].sudo().search([("is_meeting", "=", True)], limit=1)
+        known = self.env["discipline.contact"].sudo()._known_meetings(rows)
         refs = {(event, customer): f"event:{event}:{customer}" for event, customer, _person in rows}
-        known = {
-            row[0]
-            for row in self.env.execute_query(
-                SQL(
-                    "SELECT source_ref FROM discipline_contact WHERE source_ref = ANY(%s) AND superseded IS NOT TRUE",
-                    list(refs.values()),
-                )
-            )
-        }
-        rows = [row for row in rows if refs[row[:2]] not in known]
+        rows = [row for row in rows if tuple(row) not in known]
         if not rows:
             return
         events = self.sudo().browse({row[0] for row in rows})

@@ -160,6 +160,7 @@ class DisciplineContact(models.Model):
         if not rows:
             return self.browse()
         self.flush_model(["source_ref", "voided_at"])
+        self._recognise_meetings(rows)
         columns = list(COLUMNS)
         inserted = self.env.execute_query(
             SQL(
@@ -187,6 +188,52 @@ class DisciplineContact(models.Model):
                 self._fields["outcome_id"]._update_cache(contact, row[4])
             new._after_log()
         return contacts
+
+    def _recognise_meetings(self, rows):
+        """Give meetings that are contacts already the source number under which they were logged."""
+        meetings = [row for row in rows if row["event_id"] and row["source_ref"]]
+        if not meetings:
+            return
+
+        def key(row):
+            return row["event_id"], row["partner_id"], row["contact_id"] or row["partner_id"]
+
+        known = self._known_meetings([key(row) for row in meetings])
+        for row in meetings:
+            ref, voided = known.get(key(row), (None, True))
+            if not voided:
+                row["source_ref"] = ref
+
+    @api.model
+    def _known_meetings(self, meetings):
+        """Return which meetings were logged: with this customer, or with this person, whosoever he was at that time.
+
+        :param meetings: (event id, customer id, person id)
+        :return: {meeting: (source number, whether a person has voided it)}
+        """
+        if not meetings:
+            return {}
+        self.flush_model(["event_id", "partner_id", "contact_id", "source_ref", "superseded", "voided_at"])
+        events, customers, people = zip(*meetings, strict=True)
+        return {
+            tuple(row[:3]): tuple(row[3:])
+            for row in self.env.execute_query(
+                SQL(
+                    """
+                    SELECT DISTINCT ON (n.event, n.customer, n.person)
+                           n.event, n.customer, n.person, c.source_ref, c.voided_at IS NOT NULL
+                      FROM unnest(%s::int[], %s::int[], %s::int[]) AS n(event, customer, person)
+                      JOIN discipline_contact c
+                        ON c.event_id = n.event AND c.superseded IS NOT TRUE AND c.source_ref IS NOT NULL
+                       AND (c.partner_id = n.customer OR COALESCE(c.contact_id, c.partner_id) = n.person)
+                  ORDER BY n.event, n.customer, n.person, c.voided_at NULLS FIRST, c.id
+                    """,
+                    list(events),
+                    list(customers),
+                    list(people),
+                )
+            )
+        }
 
     def _match(self, rows, inserted):
         """Return the contacts of ``rows`` in their order: new ones, and known ones by their source number."""

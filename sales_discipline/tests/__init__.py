@@ -21,6 +21,7 @@ from . import (
     test_job,
     test_funnel,
     test_import,
+    test_invariants,
     test_handover_outcome,
     test_lead_sequences,
     test_my_day,

@@ -452,6 +452,16 @@ class TestContactLog(DisciplineCommon):
         self.assertEqual(len(contact), 1)
         self.assertEqual((contact.customer_ref, contact.user_id), (self.customer.id, self.boris))
 
+    def test_two_customers_of_one_meeting_who_are_merged_had_one_contact(self):
+        other = self._customer("Other", self.anna, self.class_a)
+        event = self._meeting(datetime(2025, 3, 7, 9), self.customer | other)
+        self.env["calendar.event"]._discipline_log_held()
+        self.assertEqual([len(self._contacts(partner)) for partner in self.customer | other], [1, 1])
+        self.env["base.partner.merge.automatic.wizard"]._merge((self.customer | other).ids, self.customer)
+        self.env["calendar.event"]._discipline_log_held()
+        contacts = self._contacts().filtered(lambda row: not row.voided_at)
+        self.assertEqual((len(contacts), contacts.event_id), (1, event))
+
     def test_the_nightly_reconcile_logs_what_was_finished_past_the_orm(self):
         activity = self._activity(self.customer)
         self.env.flush_all()
