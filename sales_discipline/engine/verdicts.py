@@ -79,6 +79,13 @@ def presence(
     """Return the days of a window on which a contact could be asked of ``user``.
 
     He held the customer, was not absent, the customer was not paused, and not yet found unreachable.
+
+    Found unreachable is he from the first of the attempts in vain that a supervisor confirmed, not from the last of
+    them. Otherwise the window in which they were made would be held against whoever made them: with a norm of one
+    contact a month (class C) there is no later window at all, so the customer could never be unreachable, and with
+    four the manager who tried on five days of one week would be told that he missed it. It is no hiding place: a
+    window is excused only if less than half of its days lie before the first attempt, so whoever begins late in it
+    still owes its contact, and every window before is owed in full.
     """
     gone = away.get(user, frozenset()) | paused
     end = (unreachable or {}).get(user)

@@ -20,7 +20,8 @@ class DisciplineCompliance(models.Model):
     def _mark_unreachable(self, period, partner_ids):
         """Note since when a customer does not answer his manager, where the policy's number of days is reached.
 
-        Looked at are the attempts since the last contact that was answered; each day counts once.
+        Looked at are the attempts since the last contact that was answered; each day counts once. It is the day of
+        the first of them: ``engine.verdicts.presence`` says why.
 
         :return: customers who were confirmed as unreachable and whose mark changed: they are judged again
         """

@@ -8,8 +8,9 @@ from odoo.tools import SQL
 from ..engine import allocation
 from .discipline_redistribution import AT_ONCE, OPEN_STATES
 
-#: causes in which protection, late deals and the cooldown do not matter: nobody loses the customer against his will,
-#: or (missed norms) they were asked before
+#: causes in which protection, late deals and the cooldown are not asked for here. An orphan has nobody to lose him.
+#: Whoever leaves keeps no customer, protected or not: left behind he would be nobody's the day after. A request asks
+#: for them itself, where the present manager has not said yes, and missed norms have been asked for them before.
 UNSPARED = ("missed", "orphan", "departure", "request")
 #: causes in which the receivers with the fewest customers come first, and no switch or attainment is asked for
 FEWEST_FIRST = ("orphan", "unfilled", "departure")

@@ -86,7 +86,7 @@ class DisciplinePolicy(models.Model):
             sentences.append(
                 self.env._(
                     "After attempts without an answer on %(days)s different days a supervisor may confirm that a "
-                    "customer cannot be reached: then nothing more is asked.",
+                    "customer cannot be reached: then nothing is asked from the first of these attempts on.",
                     days=self.unreachable_attempts,
                 )
             )
@@ -172,12 +172,43 @@ class DisciplinePolicy(models.Model):
             ),
         }
         sentences.append(requests[self.request_approval or "both"])
+        sentences += self._words_of_peaceful_moves()
         if self.intake_cap:
             sentences.append(
                 self.env._("One manager receives at most %(count)s customers in a month.", count=self.intake_cap)
             )
         if self.move_leads:
             sentences.append(self.env._("The customer's open opportunities move with him."))
+        return sentences
+
+    def _words_of_peaceful_moves(self):
+        """Return what protection and cooldown mean where nobody loses a customer against his will."""
+        sentences = []
+        if self.request_approval == "supervisor":
+            sentences.append(
+                self.env._(
+                    "What protects a customer from being withdrawn protects him from a request, too, unless his manager "
+                    "agrees."
+                )
+            )
+        if self.cooldown_days:
+            if self.request_approval == "agreement":
+                sentences.append(
+                    self.env._(
+                        "Within %(days)s days after a move a supervisor decides about a request as well.",
+                        days=self.cooldown_days,
+                    )
+                )
+            sentences.append(
+                self.env._(
+                    "Whoever lost a customer for a missed norm does not get him back for %(days)s days, by a request "
+                    "neither.",
+                    days=self.cooldown_days,
+                )
+            )
+        sentences.append(
+            self.env._("When a manager leaves, all of his customers move, those too that are protected otherwise.")
+        )
         return sentences
 
     # ------------------------------------------------------------------

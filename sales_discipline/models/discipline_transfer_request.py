@@ -60,6 +60,9 @@ class DisciplineTransferRequest(models.Model):
     can_agree = fields.Boolean(compute="_compute_can")
     can_decide = fields.Boolean(compute="_compute_can")
     can_withdraw = fields.Boolean(compute="_compute_can")
+    rules_note = fields.Char(
+        "What the Rules Say", compute="_compute_rules_note", help="What protects the customer from changing hands."
+    )
 
     _open_uniq = models.UniqueIndex(
         "(partner_id) WHERE state IN ('requested', 'agreed')",
@@ -106,6 +109,64 @@ class DisciplineTransferRequest(models.Model):
             row.can_agree = request.state == "requested" and request._other_side() == user
             row.can_decide = request._may_decide(user)
             row.can_withdraw = request.state in OPEN and request.requested_by_id == user
+
+    @api.depends("state")
+    @api.depends_context("lang")
+    def _compute_rules_note(self):
+        labels = dict(self.env["discipline.redistribution.line"]._fields["skip_reason"]._description_selection(self.env))
+        for row in self:
+            why = row.sudo()._spared() if row.state in OPEN else None
+            row.rules_note = f"{labels[why]}." if why else False
+
+    def _spared(self):
+        """Return what protects the customer from being withdrawn: a key of the lines' ``skip_reason``, or None."""
+        self.ensure_one()
+        today = self.env["discipline.calendar"]._today(self.company_id)
+        spared = self.env["discipline.redistribution"]._spared(
+            self.company_id, self.policy_id, today, self.partner_id.ids
+        )
+        return spared.get(self.partner_id.id)
+
+    def _holder_agreed(self):
+        """Tell whether the present manager said yes: he agreed, or offers the customer himself; nobody has a say."""
+        self.ensure_one()
+        return self.state == "agreed" or not self.user_from_id or self.requested_by_id == self.user_from_id
+
+    def _check_spared(self):
+        """Refuse to take a protected customer from his manager without his yes: that would be a withdrawal.
+
+        What the two managers agree upon is none: then an exception, a late deal or the cooldown hinder nobody.
+
+        :raise UserError: naming the customer, what protects him, and what to do
+        """
+        for row in self:
+            if row._holder_agreed():
+                continue
+            if row._spared():
+                raise UserError(
+                    self.env._(
+                        "%(customer)s is not taken from %(manager)s without his yes: %(why)s Ask him to agree first.",
+                        customer=row.partner_id.display_name,
+                        manager=row.user_from_id.name,
+                        why=row.rules_note,
+                    )
+                )
+
+    @api.model
+    def _check_barred(self, customer, receiver, policy):
+        """Refuse a customer to whoever lost him lately for a missed norm: no friendship undoes a withdrawal.
+
+        :raise UserError: naming both
+        """
+        barred = self.env["discipline.redistribution"].sudo()._barred(policy, customer.ids)
+        if receiver.id in barred.get(customer.id, ()):
+            raise UserError(
+                self.env._(
+                    "%(manager)s lost %(customer)s lately: it does not return so soon.",
+                    manager=receiver.name,
+                    customer=customer.display_name,
+                )
+            )
 
     def _other_side(self):
         """Return whoever has to agree: of both managers the one who did not ask; nobody for an orphan."""
@@ -172,6 +233,8 @@ class DisciplineTransferRequest(models.Model):
             )
         self.flush_model(["state"])
         today = self.env["discipline.calendar"]._today(row.company_id)
+        policy = self.env["discipline.policy"]._policy_on(row.company_id, today)
+        self._check_barred(partner, receiver, policy)
         request = self.sudo().create(
             {
                 "partner_id": partner.id,
@@ -179,7 +242,7 @@ class DisciplineTransferRequest(models.Model):
                 "user_from_id": holder.id,
                 "user_to_id": receiver.id,
                 "company_id": row.company_id.id,
-                "policy_id": self.env["discipline.policy"]._policy_on(row.company_id, today).id,
+                "policy_id": policy.id,
                 "reason": reason,
             }
         )
@@ -218,6 +281,8 @@ class DisciplineTransferRequest(models.Model):
     def action_agree(self):
         """Agree as the colleague; where the policy says so, the customer moves at once.
 
+        A customer who moved lately does not move again on the managers' word alone: a supervisor decides.
+
         :raise AccessError: for anyone but the other manager
         """
         for row in self:
@@ -231,7 +296,7 @@ class DisciplineTransferRequest(models.Model):
         self._expect("requested")
         self.sudo().write({"state": "agreed", "agreed_at": fields.Datetime.now()})
         for row in self.sudo():
-            if row.policy_id.request_approval == "agreement":
+            if row.policy_id.request_approval == "agreement" and row._spared() != "cooldown":
                 row._move()
             else:
                 row._tell(row.requested_by_id, "agreed")
@@ -243,6 +308,7 @@ class DisciplineTransferRequest(models.Model):
         """
         self._check_may_decide()
         self._expect("requested", "agreed")
+        self.sudo()._check_spared()
         self.sudo()._move(self.env.user)
 
     def action_refuse(self):
@@ -311,6 +377,7 @@ class DisciplineTransferRequest(models.Model):
         """Let the customers change hands through the one door; the managers are told once."""
         Batch = self.env["discipline.redistribution"]
         for row in self:
+            self._check_barred(row.partner_id, row.user_to_id, row.policy_id)
             if row.company_id.discipline_dry_mode:
                 raise UserError(
                     self.env._(

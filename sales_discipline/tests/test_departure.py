@@ -39,8 +39,24 @@ class TestDeparture(DisciplineCommon):
         first, second = departure.redistribution_ids.sorted("id")
         self.assertEqual((first.cause, second.cause), ("departure", "departure"))
         self.assertEqual((first.line_ids.partner_id, second.line_ids.partner_id), (self.large, self.small))
-        self.assertTrue(all(line.user_to_id not in (False, self.anna) for line in first.line_ids))
+        self.assertTrue(all(line.user_to_id and line.user_to_id != self.anna for line in first.line_ids))
         self.assertEqual((self.large | self.small).user_id, self.anna)
+
+    def test_protected_customers_are_offered_as_well_or_they_would_be_nobodys(self):
+        self.env["discipline.exception"].create(
+            {
+                "partner_id": self.large.id,
+                "kind": "keep",
+                "date_from": "2025-03-10",
+                "date_until": "2025-04-30",
+                "reason": "agreed",
+            }
+        ).sudo().state = "approved"
+        departure = self._departure()
+        departure.action_start()
+        lines = departure.redistribution_ids.line_ids
+        self.assertEqual(lines.partner_id, self.large | self.small)
+        self.assertEqual(set(lines.mapped("state")), {"proposed"})
 
     def test_after_the_last_day_the_acting_manager_has_whoever_is_left_and_the_plan(self):
         self._plan(self.large, self.anna, date(2025, 3, 20), "Present the offer")
@@ -92,6 +108,7 @@ class TestDeparture(DisciplineCommon):
             [("partner_id", "in", (self.large | self.small).ids), ("redistribution_id.cause", "=", "orphan")]
         )
         self.assertEqual(lines.partner_id, self.large | self.small)
+        self.assertEqual(len(lines), 2)
         self.assertTrue(all(line.user_to_id for line in lines))
 
     def test_without_an_acting_manager_they_are_nobodys(self):

@@ -92,6 +92,58 @@ class TestTransferRequest(DisciplineCommon):
         self._ask().with_user(self.supervisor).action_approve()
         self.assertEqual(self.customer.user_id, self.anna)
 
+    def _protect(self):
+        self.env["discipline.exception"].create(
+            {
+                "partner_id": self.customer.id,
+                "kind": "keep",
+                "date_from": TODAY,
+                "date_until": date(2025, 4, 30),
+                "reason": "agreed",
+            }
+        ).sudo().state = "approved"
+
+    def test_no_request_takes_a_protected_customer_without_his_managers_yes(self):
+        self.policy.request_approval = "supervisor"
+        self._protect()
+        request = self._ask()
+        self.assertEqual(request.with_user(self.supervisor).rules_note, "An exception protects it.")
+        with self.assertRaises(UserError) as refused:
+            request.with_user(self.supervisor).action_approve()
+        self.assertIn("without his yes: An exception protects it.", str(refused.exception))
+        self.assertEqual(self.customer.user_id, self.boris)
+        request.with_user(self.boris).action_agree()
+        request.with_user(self.supervisor).action_approve()
+        self.assertEqual(self.customer.user_id, self.anna)
+
+    def test_a_protected_customer_may_be_offered_by_his_manager(self):
+        self.policy.request_approval = "supervisor"
+        self._protect()
+        self._ask(user=self.boris, receiver=self.clara).with_user(self.supervisor).action_approve()
+        self.assertEqual(self.customer.user_id, self.clara)
+
+    def test_within_the_cooldown_two_managers_do_not_pass_a_customer_on_by_themselves(self):
+        self.policy.request_approval = "agreement"
+        self._ask().with_user(self.boris).action_agree()
+        self.assertEqual(self.customer.user_id, self.anna)
+        again = self._ask(user=self.clara)
+        again.with_user(self.anna).action_agree()
+        self.assertEqual((again.state, self.customer.user_id), ("agreed", self.anna))
+        again.with_user(self.supervisor).action_approve()
+        self.assertEqual(self.customer.user_id, self.clara)
+
+    def test_whoever_lost_a_customer_for_a_missed_norm_does_not_get_him_back_by_a_request(self):
+        batch = self.env["discipline.redistribution"]._propose(self.company, "missed", self.customer)
+        batch.line_ids.write({"user_to_id": self.clara.id, "state": "approved", "skip_reason": False})
+        batch._apply(batch.line_ids)
+        self.assertEqual(self.customer.user_id, self.clara)
+        with self.assertRaises(UserError):
+            self._ask(user=self.boris)
+        with self.assertRaises(UserError):
+            self._ask(user=self.clara, receiver=self.boris)
+        with freeze_time("2025-06-10 09:00:00"):
+            self.assertEqual(self._ask(user=self.boris).state, "requested")
+
     def test_an_orphan_is_asked_for_and_a_supervisor_gives_him(self):
         orphan = self._customer("Orphan", None, self.class_c)
         self._ask(customer=orphan).with_user(self.supervisor).action_approve()

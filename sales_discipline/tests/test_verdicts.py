@@ -418,6 +418,23 @@ class TestVerdicts(VerdictCommon):
         verdict.with_user(self.supervisor).action_confirm_unreachable()
         self.assertEqual((verdict.goal, verdict.attained, verdict.excused, verdict.state), (1, 0, 3, "behind"))
 
+    def _tried(self, abc_class, *days):
+        """Return the figures of a customer who did not answer on these days, which a supervisor confirms."""
+        customer = self._customer("Silent", self.anna, abc_class)
+        silent = {"outcome_id": self.no_answer.id, "counted": False, "rejected_reason": "outcome"}
+        self._contacts(customer, self.anna, *days, **silent)
+        verdict = self._judged(customer)[self.anna]
+        verdict.with_user(self.supervisor).action_confirm_unreachable()
+        return verdict.goal, verdict.excused, verdict.state
+
+    def test_the_window_of_the_attempts_is_not_held_against_whoever_made_them(self):
+        self.assertEqual(self._tried(self.class_a, 3, 4, 5, 6, 7), (0, 4, "unreachable"))
+        # class C has one window a month, and none after it
+        self.assertEqual(self._tried(self.class_c, 4, 5, 6, 10, 12), (0, 1, "unreachable"))
+
+    def test_whoever_begins_to_call_when_half_of_the_window_is_over_still_owes_it(self):
+        self.assertEqual(self._tried(self.class_c, 24, 25, 26, 27, 28), (1, 0, "on_track"))
+
     def test_five_attempts_on_one_day_are_one_day(self):
         customer = self._customer("Silent", self.anna, self.class_a)
         for _number in range(5):
@@ -505,6 +522,7 @@ class TestVerdictProperties(VerdictCommon):
                 "spans": spans,
                 "days": [start + timedelta(n) for n in draw(st.lists(calendar, max_size=8))],
                 "pause": sorted(start + timedelta(n) for n in draw(st.sets(calendar, max_size=2))),
+                "tries": sorted(start + timedelta(n) for n in draw(st.sets(calendar, max_size=6))),
             }
 
         absences = st.dictionaries(
@@ -519,16 +537,20 @@ class TestVerdictProperties(VerdictCommon):
             phases=(Phase.explicit, Phase.generate),  # shrinking would take minutes: the case is printed
             suppress_health_check=list(HealthCheck),
         )
-        @given(st.lists(histories(), min_size=6, max_size=6), absences)
-        def check(cases, away):
+        @given(st.lists(histories(), min_size=6, max_size=6), absences, st.permutations(range(6)), st.integers(1, 6))
+        def check(cases, away, order, size):
             with self.env.cr.savepoint() as savepoint:
-                self._check(customers, cases, away, period, days)
+                batches = [[customers[n].id for n in order[low : low + size]] for low in range(0, 6, size)]
+                self._check(customers, cases, away, period, days, batches)
                 savepoint.rollback()
                 self.env.invalidate_all()
 
+        # two attempts are enough here, so that there is something to confirm
+        self.env.cr.execute("UPDATE discipline_policy SET unreachable_attempts = 2 WHERE id = %s", [self.policy.id])
+        self.env.invalidate_all()
         check()
 
-    def _check(self, customers, cases, away, period, days):
+    def _check(self, customers, cases, away, period, days, batches):
         start, end = period.date_start, period.date_end
         for user, (low, length) in away.items():
             first = start + timedelta(low)
@@ -541,9 +563,16 @@ class TestVerdictProperties(VerdictCommon):
             self._tell(customer, case)
         self.env.flush_all()
         self.env.invalidate_all()
-        self.Compliance._evaluate(period)
+        for batch in batches:
+            self.Compliance._evaluate(period, batch)
         rows = self._rows(period)
-        self.Compliance._evaluate(period, [customer.id for customer in customers[::-1]])
+        self.Compliance._evaluate(period)
+        self.assertEqual(self._rows(period), rows)
+        silent = self.Compliance.search([("period_id", "=", period.id), ("unreachable_from", "!=", False)], order="id")
+        silent[::2].with_user(self.administrator).action_confirm_unreachable()
+        rows = self._rows(period)
+        for batch in batches:
+            self.Compliance._evaluate(period, batch)
         self.assertEqual(self._rows(period), rows)
         counted = {}
         for contact in self.env["discipline.contact"].search([("counted", "=", True)]):
@@ -556,10 +585,18 @@ class TestVerdictProperties(VerdictCommon):
                 for user, low, high in case["spans"]
                 if high > start and low <= end
             ]
-            told = engine.judge(
-                case["goal"], days, spans, counted.get(customer.id, []), gone, paused=paused, today=NOW.date()
-            )
             found = self.Compliance.search([("customer_ref", "=", customer.id), ("period_id", "=", period.id)])
+            beyond = found.filtered(lambda row: row.unreachable_decision == "confirmed" and row.unreachable_from)
+            told = engine.judge(
+                case["goal"],
+                days,
+                spans,
+                counted.get(customer.id, []),
+                gone,
+                paused=paused,
+                unreachable={row.manager_ref: row.unreachable_from for row in beyond},
+                today=NOW.date(),
+            )
             self.assertEqual(
                 {
                     row.manager_ref: (row.goal, row.excused, row.counted, row.attained, row.due_next or None, row.state)
@@ -610,3 +647,7 @@ class TestVerdictProperties(VerdictCommon):
         holder = {day: user for user, low, high in case["spans"] for day in case["days"] if low <= day < high}
         for day in case["days"]:
             self._contact(customer, self.env["res.users"].browse(holder.get(day, self.dmitri.id)), day)
+        for day in case["tries"]:
+            user = next((user for user, low, high in case["spans"] if low <= day < high), self.dmitri.id)
+            silent = {"outcome_id": self.no_answer.id, "counted": False, "rejected_reason": "outcome"}
+            self._contact(customer, self.env["res.users"].browse(user), day, **silent)
