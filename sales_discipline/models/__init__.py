@@ -36,6 +36,7 @@ from . import (
     discipline_policy,
     discipline_policy_replay,
     discipline_rules,
+    discipline_policy_preview,
     discipline_period,
     discipline_absence,
     discipline_absence_cover,

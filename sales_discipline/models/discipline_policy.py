@@ -28,6 +28,7 @@ class DisciplinePolicy(models.Model):
         [("article", "As in the article"), ("balanced", "Balanced"), ("custom", "Own rules")],
         required=True,
         default="article",
+        help="Ready sets of rules for when a customer is withdrawn; with “Own rules” each of them is yours to set.",
     )
     min_gap = fields.Integer(
         "Days between Contacts",
@@ -61,15 +62,26 @@ class DisciplinePolicy(models.Model):
     missed_of = fields.Integer(
         "Of the Last", default=1, required=True, help="How many of the last judged periods are looked at."
     )
-    line_ids = fields.One2many("discipline.policy.line", "policy_id", "Classes with Their Own Rule", copy=True)
+    line_ids = fields.One2many(
+        "discipline.policy.line",
+        "policy_id",
+        "Classes with Their Own Rule",
+        copy=True,
+        help="For these classes other numbers of missed periods withdraw a customer.",
+    )
     receiver_attainment = fields.Integer(
-        "Receivers Attain, %", default=90, required=True, help="Withdrawn customers go to those who attain at least it."
+        "Receivers Attain, %",
+        default=90,
+        required=True,
+        help="Withdrawn customers go to those who attained at least this share of their own norms.",
     )
     cap_per_manager = fields.Integer(
-        "Withdrawn at Most", default=0, help="Customers withdrawn from one manager in a month; 0: no limit."
+        "Withdrawn at Most",
+        default=0,
+        help="No more customers than this are withdrawn from one manager in a month; 0: no limit.",
     )
     intake_cap = fields.Integer(
-        "Received at Most", default=0, help="Customers given to one manager in a month; 0: any."
+        "Received at Most", default=0, help="No more customers than this are given to one manager in a month; 0: any."
     )
     cooldown_days = fields.Integer(
         "Cooldown, Days", default=90, help="A customer who moved does not move again, nor return, for so many days."
@@ -83,7 +95,10 @@ class DisciplinePolicy(models.Model):
         help="A customer with an open opportunity of at least this probability is not withdrawn; 0: no protection.",
     )
     appeal_days = fields.Integer(
-        "Appeal Within", default=3, required=True, help="Working days in which the loser may appeal."
+        "Appeal Within",
+        default=3,
+        required=True,
+        help="For so many working days whoever loses a customer for a missed norm may appeal.",
     )
     approval = fields.Selection(
         [("manual", "A supervisor approves"), ("automatic", "Automatic after the appeal deadline")],

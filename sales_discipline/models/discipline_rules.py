@@ -104,16 +104,7 @@ class DisciplinePolicy(models.Model):
         sentences = [missed]
         for abc_class in classes:
             needed, of, _share = self._rule_for(abc_class)
-            sentences.append(
-                self.env._("A customer of class %(name)s is withdrawn after 1 missed period.", name=abc_class.name)
-                if needed == of == 1
-                else self.env._(
-                    "A customer of class %(name)s is withdrawn after %(needed)s missed periods of the last %(of)s.",
-                    name=abc_class.name,
-                    needed=needed,
-                    of=of,
-                )
-            )
+            sentences.append(self._words_of_class(abc_class, needed, of))
         sentences.append(self.env._("Only the present manager's closed periods count; excused ones are left out."))
         if self.newcomer_months:
             sentences.append(
@@ -137,6 +128,28 @@ class DisciplinePolicy(models.Model):
                 )
             )
         return sentences
+
+    def _words_of_class(self, abc_class, needed, of):
+        """Return after how many missed months, weeks or periods a customer of a class is withdrawn."""
+        periods = set(self.env["discipline.norm"].sudo().search([("abc_class_id", "=", abc_class.id)]).mapped("period"))
+        words = {"name": abc_class.name, "needed": needed, "of": of}
+        if periods == {"month"}:
+            if needed == of == 1:
+                return self.env._("A customer of class %(name)s is withdrawn after 1 missed month.", **words)
+            return self.env._(
+                "A customer of class %(name)s is withdrawn after %(needed)s missed months of the last %(of)s.", **words
+            )
+        if periods == {"week"}:
+            if needed == of == 1:
+                return self.env._("A customer of class %(name)s is withdrawn after 1 missed week.", **words)
+            return self.env._(
+                "A customer of class %(name)s is withdrawn after %(needed)s missed weeks of the last %(of)s.", **words
+            )
+        if needed == of == 1:
+            return self.env._("A customer of class %(name)s is withdrawn after 1 missed period.", **words)
+        return self.env._(
+            "A customer of class %(name)s is withdrawn after %(needed)s missed periods of the last %(of)s.", **words
+        )
 
     def _words_of_receivers(self):
         sentences = [

@@ -20,6 +20,8 @@ class ResConfigSettings(models.TransientModel):
     discipline_policy_id = fields.Many2one(
         "discipline.policy", "Policy in Force", compute="_compute_discipline_policy_id"
     )
+    discipline_policy_options = fields.Html(related="discipline_policy_id.in_options")
+    discipline_policy_words = fields.Html(related="discipline_policy_id.in_words")
 
     def _compute_discipline_policy_id(self):
         for settings in self:
@@ -27,3 +29,11 @@ class ResConfigSettings(models.TransientModel):
             settings.discipline_policy_id = self.env["discipline.policy"]._policy_on(
                 company, self.env["discipline.calendar"]._today(company)
             )
+
+    def action_discipline_policy(self):
+        """Open the version of the policy that is in force."""
+        return self.discipline_policy_id.action_open()
+
+    def action_discipline_next_policy(self):
+        """Open the next version of the policy, with the rules that are in force, to be changed."""
+        return self.discipline_policy_id.action_next_version()

@@ -22,7 +22,7 @@ class TestRules(DisciplineCommon):
             "A customer of class A: at least 4 contact(s) a month.",
             "It must be logged within 2 working day(s).",
             "These outcomes do not count: No answer, Wrong number.",
-            "A customer of class C is withdrawn after 1 missed period.",
+            "A customer of class C is withdrawn after 1 missed month.",
             "Nothing is withdrawn from a newcomer for 3 months.",
             "A supervisor approves every redistribution.",
         ):
@@ -32,8 +32,8 @@ class TestRules(DisciplineCommon):
         with Form(self.env["discipline.policy"].with_user(self.administrator)) as form:
             form.valid_from = "2025-05-01"
             form.preset = "balanced"
-            self.assertIn("A customer of class A is withdrawn after 2 missed periods of the last 3.", form.in_words)
-            self.assertIn("A customer of class C is withdrawn after 3 missed periods of the last 3.", form.in_words)
+            self.assertIn("A customer of class A is withdrawn after 2 missed months of the last 3.", form.in_words)
+            self.assertIn("A customer of class C is withdrawn after 3 missed months of the last 3.", form.in_words)
             self.assertIn("at most 50 % of its goal", form.in_words)
 
     def test_reading_is_confirmed_once_and_again_when_the_rules_say_something_else(self):
