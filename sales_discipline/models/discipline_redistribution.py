@@ -81,6 +81,9 @@ class DisciplineRedistribution(models.Model):
         "Yours to Decide", compute="_compute_mine", help="The open customers about whom you may decide."
     )
 
+    approvable_count = fields.Integer("Yours to Approve", compute="_compute_mine")
+    applicable_count = fields.Integer("Yours to Apply", compute="_compute_mine")
+
     _once_uniq = models.UniqueIndex(
         "(company_id, cause, period_id) WHERE state != 'cancelled' AND period_id IS NOT NULL",
         "This period's customers have been redistributed for this cause already.",
@@ -127,16 +130,19 @@ class DisciplineRedistribution(models.Model):
         Line = self.env["discipline.redistribution.line"].sudo()
         groups = Line._read_group(
             [("redistribution_id", "in", self.ids), ("state", "in", ("proposed", "approved"))],
-            ["redistribution_id", "user_from_id", "user_to_id"],
+            ["redistribution_id", "state", "user_from_id", "user_to_id"],
             ["__count"],
         )
         totals = {}
-        for batch, giver, receiver, count in groups:
-            row = totals.setdefault(batch.id, [0, 0])
-            row[0] += count
-            row[1] += count * Line._decides_about(self.env.user, giver, receiver)
+        for batch, state, giver, receiver, count in groups:
+            row = totals.setdefault(batch.id, dict.fromkeys(("all", "proposed", "approved"), 0))
+            row["all"] += count
+            row[state] += count * Line._decides_about(self.env.user, giver, receiver)
         for batch in self:
-            batch.undecided_count, batch.mine_count = totals.get(batch.id, (0, 0))
+            row = totals.get(batch.id, {})
+            batch.undecided_count = row.get("all", 0)
+            batch.approvable_count, batch.applicable_count = row.get("proposed", 0), row.get("approved", 0)
+            batch.mine_count = batch.approvable_count + batch.applicable_count
 
     def _state_label(self):
         self.ensure_one()

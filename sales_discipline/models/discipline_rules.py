@@ -200,8 +200,8 @@ class DisciplinePolicy(models.Model):
         if self.request_approval == "supervisor":
             sentences.append(
                 self.env._(
-                    "What protects a customer from being withdrawn protects him from a request, too, unless his manager "
-                    "agrees."
+                    "What protects a customer from being withdrawn protects him from a request, too, unless his "
+                    "manager agrees."
                 )
             )
         if self.cooldown_days:

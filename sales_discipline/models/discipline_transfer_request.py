@@ -113,7 +113,9 @@ class DisciplineTransferRequest(models.Model):
     @api.depends("state")
     @api.depends_context("lang")
     def _compute_rules_note(self):
-        labels = dict(self.env["discipline.redistribution.line"]._fields["skip_reason"]._description_selection(self.env))
+        labels = dict(
+            self.env["discipline.redistribution.line"]._fields["skip_reason"]._description_selection(self.env)
+        )
         for row in self:
             why = row.sudo()._spared() if row.state in OPEN else None
             row.rules_note = f"{labels[why]}." if why else False

@@ -546,7 +546,9 @@ class TestOneRow(Anything, VerdictCommon):
         self.env["calendar.event"]._discipline_log_held(self.company)
 
     def _do_met(self, one, _other):
-        self._some(self.events.exists(), one).with_user(self.anna).write({"partner_ids": [Command.link(self.boris.partner_id.id)]})
+        self._some(self.events.exists(), one).with_user(self.anna).write(
+            {"partner_ids": [Command.link(self.boris.partner_id.id)]}
+        )
 
     def _do_declined_by_us(self, _one, _other):
         attendees = self.events.exists().attendee_ids.filtered(lambda row: row.partner_id == self.boris.partner_id)

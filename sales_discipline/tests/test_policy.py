@@ -3,6 +3,7 @@
 from datetime import date
 
 from freezegun import freeze_time
+from markupsafe import escape
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
@@ -76,3 +77,42 @@ class TestPolicy(VerdictCommon):
             later = policy.copy()
             self.assertEqual((later.valid_from, later.preset), (date(2025, 4, 1), policy.preset))
             self.assertEqual(later.copy().valid_from, date(2025, 5, 1))
+
+    def test_a_version_says_what_it_changes_while_it_is_written(self):
+        later = self.policy.with_user(self.administrator).copy()
+        self.assertEqual((self.policy.standing, later.standing), ("now", "next"))
+        self.assertFalse(later.compared)
+        with Form(later) as form:
+            form.cooldown_days = 60
+            self.assertIn("Cooldown, Days: <s class='text-muted'>90</s> → <b>60</b>", form.compared)
+            self.assertIn("does not move again for 60 days", form.in_words)
+            form.preset = "balanced"
+            self.assertIn(
+                "Classes with Their Own Rule: <s class='text-muted'>none</s> → <b>C: 3 of 3</b>", form.compared
+            )
+            self.assertNotIn("Logged Within", form.compared)
+
+    def test_every_option_is_explained_in_one_sentence(self):
+        options = self.policy.fields_get(attributes=["help", "required", "store", "readonly"])
+        fixed = {"company_id", "id", "display_name", "create_uid", "create_date", "write_uid", "write_date", "preset"}
+        names = {name for name, row in options.items() if row["store"] and not row["readonly"]} - fixed
+        told = self.policy.in_options
+        for name in names - {"valid_from"}:
+            self.assertIn(str(escape(options[name]["help"])), told, name)
+
+    def test_settings_show_the_policy_in_force_and_open_the_next_version(self):
+        settings = self.env["res.config.settings"].with_user(self.env.ref("base.user_admin")).create({})
+        self.assertEqual(settings.discipline_policy_id, self.policy)
+        self.assertEqual(settings.discipline_policy_words, self.policy.in_words)
+        self.assertEqual(settings.discipline_policy_options, self.policy.in_options)
+        action = settings.action_discipline_next_policy()
+        later = self.env["discipline.policy"].browse(action["res_id"])
+        self.assertEqual((later.valid_from, later.standing), (date(2025, 4, 1), "next"))
+
+    def test_a_version_on_which_closed_periods_rest_says_so(self):
+        self.assertFalse(self.policy.is_judged)
+        period = self._period()
+        with freeze_time(CLOSING):
+            period.action_close()
+        self.policy.invalidate_recordset(["is_judged"])
+        self.assertTrue(self.policy.is_judged)

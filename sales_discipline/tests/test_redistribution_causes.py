@@ -145,3 +145,13 @@ class TestRedistributionCauses(RedistributionCommon):
         self.assertEqual(batch.undecided_count, 5)
         self.assertEqual(batch.with_user(self.administrator).mine_count, 5)
         self.assertEqual(batch.with_user(self.boris).mine_count, 0)
+        batch.with_user(self.supervisor).action_approve()
+        counts = ["approvable_count", "applicable_count"]
+        self.assertEqual(
+            batch.with_user(self.supervisor).read(counts, load=None)[0],
+            {"id": batch.id, **dict(zip(counts, (0, 4), strict=True))},
+        )
+        self.assertEqual(
+            batch.with_user(self.administrator).read(counts, load=None)[0],
+            {"id": batch.id, **dict(zip(counts, (1, 4), strict=True))},
+        )
