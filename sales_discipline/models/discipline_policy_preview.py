@@ -15,7 +15,7 @@ class DisciplinePolicy(models.Model):
     _inherit = "discipline.policy"
 
     standing = fields.Selection(
-        [("past", "Past"), ("now", "In Force"), ("next", "Not Yet in Force")],
+        [("past", "Past"), ("now", "Now in Force"), ("next", "Not Yet in Force")],
         compute="_compute_standing",
         help="Whether periods that begin today follow this version.",
     )
@@ -70,12 +70,11 @@ class DisciplinePolicy(models.Model):
     def _compute_in_options(self):
         described = self.fields_get(OPTIONS, ["string", "help"])
         for policy in self:
-            rows = Markup("").join(
-                Markup("<tr><td>%s</td><td><b>%s</b></td><td class='text-muted'>%s</td></tr>")
+            policy.in_options = Markup("").join(
+                Markup("<p class='mb-2'>%s: <b>%s</b><br/><span class='text-muted'>%s</span></p>")
                 % (described[name]["string"], policy._option_value(name), described[name].get("help") or "")
                 for name in OPTIONS
             )
-            policy.in_options = Markup("<table class='table table-sm'><tbody>%s</tbody></table>") % rows
 
     @api.depends(*OPTIONS, "line_ids.abc_class_id", "line_ids.missed_needed", "line_ids.missed_of", "valid_from",
                  "company_id")  # fmt: skip
