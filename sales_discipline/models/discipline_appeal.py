@@ -91,7 +91,10 @@ class DisciplineAppeal(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        told = self.env.context.get("default_line_id")
         for vals in vals_list:
+            # a form does not send what it only shows
+            vals.setdefault("line_id", told)
             if not (vals.get("text") or "").strip():
                 raise ValidationError(self.env._("Say in your own words why the customer should stay with you."))
             self._check_may_appeal(self.env["discipline.redistribution.line"].browse(vals["line_id"]))

@@ -7,7 +7,7 @@ from freezegun import freeze_time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from .common import NOW, TODAY
@@ -251,6 +251,18 @@ class TestAppeals(RedistributionCommon):
             .with_user(user or self.anna)
             .create({"line_id": (line or self.line).id, "reason": "made", "text": "I called on the 3rd and the 5th"})
         )
+
+    def test_the_button_opens_a_dialog_that_becomes_an_appeal(self):
+        action = self.line.with_user(self.anna).action_appeal()
+        Appeal = self.env["discipline.appeal"].with_user(self.anna).with_context(**action["context"])
+        with Form(Appeal, view=action["views"][0][0]) as form:
+            form.reason = "made"
+            form.text = "I called on the 3rd and the 5th"
+        self.assertEqual((form.record.line_id, form.record.user_id, form.record.state), (self.line, self.anna, "open"))
+        # a browser that leaves out what it only shows
+        line = self.batch.line_ids[1]
+        appeal = Appeal.with_context(default_line_id=line.id).create({"reason": "made", "text": "I called him"})
+        self.assertEqual(appeal.line_id, line)
 
     def test_a_line_with_an_undecided_appeal_waits_and_the_others_go_on(self):
         self._appeal()

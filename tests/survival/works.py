@@ -52,9 +52,11 @@ def prepare(registry):
         company.write({"discipline_date_start": date(2025, 1, 1), "discipline_dry_mode": False})
         env["discipline.policy"].search([("company_id", "=", company.id)]).write({"valid_from": date(2025, 1, 1)})
         salesman = "base.group_user,sales_team.group_sale_salesman"
-        users = [new_test_user(env, f"manager_{n}", groups=salesman, name=f"Manager {n}", tz="UTC") for n in range(6)]
+        # in English nothing is read from files that somebody may be editing
+        told = {"tz": "UTC", "lang": "en_US"}
+        users = [new_test_user(env, f"manager_{n}", groups=salesman, name=f"Manager {n}", **told) for n in range(6)]
         for login, group in (("head", "sale_manager"), ("leader", "sale_salesman_all_leads")):
-            new_test_user(env, login, groups=f"base.group_user,sales_team.group_{group}", name=login, tz="UTC")
+            new_test_user(env, login, groups=f"base.group_user,sales_team.group_{group}", name=login, **told)
         env["crm.team"].create(
             {
                 "name": "Team",
