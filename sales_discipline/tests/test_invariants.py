@@ -25,8 +25,14 @@ FIXED = {
     "phases": (Phase.explicit, Phase.generate),
     "suppress_health_check": list(HealthCheck),
 }
+
+
+class NothingThereError(Exception):
+    """What was drawn asks for a record, and there is none."""
+
+
 #: what may be refused: a person reads why, and nothing is done
-REFUSED = (UserError, AccessError, ValidationError, errors.UniqueViolation)
+REFUSED = (UserError, AccessError, ValidationError, errors.UniqueViolation, NothingThereError)
 NUMBER = st.integers(0, 30)
 
 
@@ -46,10 +52,10 @@ class Anything:
     def _some(self, records, number):
         """Return one of these records.
 
-        :raise UserError: where there is none
+        :raise NothingThereError: where there is none
         """
         if not records:
-            raise UserError("There is none.")
+            raise NothingThereError
         return records[number % len(records)]
 
     def _happen(self, event, *drawn):
