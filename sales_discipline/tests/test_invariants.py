@@ -47,7 +47,7 @@ class Anything:
         finally:
             self.env.flush_all()
             savepoint.rollback()
-            self.env.invalidate_all()
+            self._forget()
 
     def _some(self, records, number):
         """Return one of these records.
@@ -58,6 +58,11 @@ class Anything:
             raise NothingThereError
         return records[number % len(records)]
 
+    def _forget(self):
+        """Drop what was read since the savepoint: a transaction that is rolled back as a whole drops it by itself."""
+        self.env.invalidate_all()
+        self.env.registry.clear_all_caches()
+
     def _happen(self, event, *drawn):
         """Do ``event`` with the numbers that were drawn; return whether it was possible."""
         try:
@@ -65,7 +70,7 @@ class Anything:
                 getattr(self, f"_do_{event}")(*drawn)
                 self.env.flush_all()
         except REFUSED:
-            self.env.invalidate_all()
+            self._forget()
             return False
         self.env.invalidate_all()
         return True
