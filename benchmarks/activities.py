@@ -2,8 +2,6 @@
 
 COUNT = 1_000
 WARM = 50
-#: of those that are done one by one, so many in a transaction of their own each, as a person's clicks are
-CLICKS = 200
 
 
 def run(bench):
@@ -15,12 +13,10 @@ def run(bench):
         results["ours"] = _measure(bench, env, "with the addon", _our_activities(bench, env))
     plain, ours = results["plain"], results["ours"]
     bench.compare(f"{COUNT:,} call activities done in one go", ours[0], plain[0], 1.25)
-    bench.compare(f"{COUNT:,} call activities done one by one in a transaction", ours[1], plain[1], 1.25)
-    bench.compare(f"{CLICKS:,} call activities done in a transaction each", ours[2], plain[2], 1.25)
+    bench.compare(f"{COUNT:,} call activities done one by one", ours[1], plain[1], 1.25)
     bench.within("statements per activity, in one go", ours[0].queries / COUNT, plain[0].queries / COUNT * 1.25, "")
-    for what, index, count in (("one by one", 1, COUNT), ("in a transaction each", 2, CLICKS)):
-        bench.within(f"statements per activity beyond plain Odoo's, {what}",
-                     (ours[index].queries - plain[index].queries) / count, 25, "")  # fmt: skip
+    bench.within("statements per activity beyond plain Odoo's, one by one",
+                 (ours[1].queries - plain[1].queries) / COUNT, 25, "")  # fmt: skip
 
 
 class _user:
@@ -46,14 +42,14 @@ def _plain_activities(env):
          "group_ids": [(4, env.ref("sales_team.group_sale_salesman").id)]}
     )  # fmt: skip
     partners = env["res.partner"].create([{"name": f"Customer {n}", "user_id": user.id, "is_company": True}
-                                          for n in range(2 * COUNT + CLICKS + 2 * WARM)])  # fmt: skip
+                                          for n in range(2 * COUNT + 2 * WARM)])  # fmt: skip
     return _activities(env, user, partners)
 
 
 def _our_activities(bench, env):
     partners = env["res.partner"].search([("user_id", "=", env.uid), ("is_company", "=", True)], limit=COUNT)
     # the first manager has a thousand customers: each is called twice
-    return _activities(env, env.user, (list(partners) * 4)[: 2 * COUNT + CLICKS + 2 * WARM])
+    return _activities(env, env.user, (list(partners) * 3)[: 2 * COUNT + 2 * WARM])
 
 
 def _activities(env, user, partners):
@@ -73,22 +69,11 @@ def _measure(bench, env, what, activities):
     for activity in activities[WARM : 2 * WARM]:
         activity.action_feedback(feedback="Talked about the next delivery")
     env.flush_all()
-    many, single, clicks = (
-        activities[begin : begin + count]
-        for begin, count in ((2 * WARM, COUNT), (2 * WARM + COUNT, COUNT), (2 * WARM + 2 * COUNT, CLICKS))
-    )
+    many, single = activities[2 * WARM : 2 * WARM + COUNT], activities[2 * WARM + COUNT :]
     with bench.timed(f"{what}: {len(many)} in one go", commit=False) as together:
         many.action_feedback(feedback="Talked about the next delivery")
-        env.cr.flush()
     with bench.timed(f"{what}: {len(single)} one by one", commit=False) as alone:
         for activity in single:
             activity.action_feedback(feedback="Talked about the next delivery")
             env.flush_all()
-        # what the end of the transaction still does
-        env.cr.flush()
-    with bench.timed(f"{what}: {len(clicks)} in a transaction each", commit=False) as clicked:
-        for activity in clicks:
-            activity.action_feedback(feedback="Talked about the next delivery")
-            env.cr.flush()
-            env.invalidate_all()
-    return together, alone, clicked
+    return together, alone

@@ -47,7 +47,6 @@ from . import (
     discipline_compliance_figures,
     discipline_compliance_evidence,
     discipline_compliance_closing,
-    discipline_pending,
     crm_lost_reason,
     discipline_competitor,
     discipline_lead_fact,

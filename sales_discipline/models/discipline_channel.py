@@ -1,12 +1,10 @@
 from odoo import fields, models
-from odoo.tools import ormcache
 
 
 class DisciplineChannel(models.Model):
     """A way to talk to a customer, and whether talking so keeps the norm."""
 
     _name = "discipline.channel"
-    _inherit = "discipline.cached"
     _description = "Channel of Contacts"
     _order = "sequence, id"
 
@@ -37,9 +35,3 @@ class DisciplineChannel(models.Model):
     is_meeting = fields.Boolean("Meetings", help="Meetings in the calendar are logged by this channel.")
 
     _name_uniq = models.Constraint("UNIQUE(name)", "There is already a channel with this name.")
-
-    @ormcache()
-    def _usual_outcomes(self):
-        """Return the usual outcome of each channel as pairs of ids, those of archived channels included."""
-        channels = self.sudo().with_context(active_test=False).search([])
-        return tuple((channel.id, channel.outcome_id.id) for channel in channels)

@@ -159,7 +159,7 @@ class DisciplineContact(models.Model):
         rows = self._prepare_rows(vals_list)
         if not rows:
             return self.browse()
-        self.flush_model(["source_ref", "voided_at"])
+        self.flush_model()
         self._recognise_meetings(rows)
         columns = list(COLUMNS)
         inserted = self.env.execute_query(
@@ -169,24 +169,20 @@ class DisciplineContact(models.Model):
                 SELECT %(names)s, %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
                   FROM unnest(%(arrays)s) AS new(%(names)s)
                     ON CONFLICT DO NOTHING
-             RETURNING id, source_ref, partner_id, date, outcome_id
+             RETURNING id, source_ref, partner_id, date, day
                 """,
                 names=SQL(", ").join(map(SQL.identifier, columns)),
                 arrays=SQL(", ").join(SQL("%s::%s", [row[name] for row in rows], COLUMNS[name]) for name in columns),
                 uid=self.env.uid,
             )
         )
-        self.invalidate_model(flush=False)
+        self.invalidate_model()
         if len(inserted) < len(rows) or len(rows) > 1:
             contacts = self._match(rows, inserted)
         else:
             contacts = self.browse(inserted[0][0])
         if inserted:
-            new = self.browse(row[0] for row in inserted)
-            # known already: it is not read again for each contact
-            for contact, row in zip(new, inserted, strict=True):
-                self._fields["outcome_id"]._update_cache(contact, row[4])
-            new._after_log()
+            self.browse(row[0] for row in inserted)._after_log()
         return contacts
 
     def _recognise_meetings(self, rows):
@@ -238,7 +234,7 @@ class DisciplineContact(models.Model):
     def _match(self, rows, inserted):
         """Return the contacts of ``rows`` in their order: new ones, and known ones by their source number."""
         by_ref, plain = {}, {}
-        for row_id, ref, partner, moment, _outcome in inserted:
+        for row_id, ref, partner, moment, _day in inserted:
             if ref:
                 by_ref[ref] = row_id
             else:
@@ -285,11 +281,16 @@ class DisciplineContact(models.Model):
         # one read for all of them
         people.fetch(["commercial_partner_id", "name"])
         people.commercial_partner_id.fetch(["customer_group_id", "discipline_id", "company_id", "name"])
-        # only what no pending contact can change
-        people._discipline_customer().sudo().discipline_id.fetch(["company_id"])
-        usual = dict(self.env["discipline.channel"]._usual_outcomes())
-        attempts = set(self.env["discipline.outcome"]._attempt_ids())
-        own = self.env["res.company"]._discipline_all().partner_id
+        channels = self.env["discipline.channel"].sudo().with_context(active_test=False).search([])
+        usual = {channel.id: channel.outcome_id.id for channel in channels}
+        attempts = set(
+            self.env["discipline.outcome"]
+            .sudo()
+            .with_context(active_test=False)
+            .search([("is_attempt", "=", True)])
+            .ids
+        )
+        own = self.env["res.company"].sudo().search([]).partner_id
         # iterated, the records read together what each of them is asked for
         by_id = {person.id: person for person in people}
         days = {}
@@ -399,14 +400,7 @@ class DisciplineContact(models.Model):
         return {(customer, day): user for customer, day, user in rows}
 
     def _after_log(self):
-        """Let everything follow new contacts (a hook for other rooms).
-
-        What is derived from them waits for the end of the transaction or whoever asks for it, see :meth:`_settle`.
-        """
-        self._pend(contacts=self.ids)
-
-    def _settle(self):
-        """Derive what follows from new contacts, however many: verdicts, their customers' rows (a hook)."""
+        """Let everything derived follow new contacts (a hook for other rooms)."""
         customers = sorted(set(self.mapped("customer_ref")))
         self._settle_outside_open_periods(new=True)
         self.env["discipline.compliance"].sudo()._evaluate_customers(customers)
@@ -419,8 +413,7 @@ class DisciplineContact(models.Model):
     def _may_void(self, user):
         """Tell whether ``user`` may void this contact: its doer, or whoever decides for the responsible manager."""
         self.ensure_one()
-        contact = self.sudo()
-        return self.env.su or contact.user_id == user or user._discipline_decides_for(contact.responsible_id)
+        return self.env.su or self.user_id == user or user._discipline_decides_for(self.sudo().responsible_id)
 
     def action_void(self):
         """Open the dialog that voids these contacts."""
@@ -436,7 +429,6 @@ class DisciplineContact(models.Model):
     def _void(self, reason):
         for contact in self:
             if not contact._may_void(self.env.user):
-                contact = contact.sudo()
                 raise AccessError(
                     self.env._(
                         "The contact with %(customer)s on %(day)s was made by %(who)s: he or a supervisor voids it.",

@@ -9,8 +9,8 @@ from odoo.tools.misc import format_date
 class DisciplineContact(models.Model):
     _inherit = "discipline.contact"
 
-    def _settle(self):
-        super()._settle()
+    def _after_log(self):
+        super()._after_log()
         self._plan_next()
         self._tell_strangers()
 

@@ -8,9 +8,7 @@ class DisciplineContact(models.Model):
 
     def _after_log(self):
         result = super()._after_log()
-        asked = self.filtered(lambda row: row.outcome_id.asks_written)
-        if asked:
-            asked._ask_written()
+        self.filtered(lambda row: row.outcome_id.asks_written)._ask_written()
         return result
 
     def _ask_written(self):

@@ -23,7 +23,7 @@ class DisciplineContact(models.Model):
     def _after_log(self):
         """A refusal in a contact, before there is any deal, goes into the ledger of refusals."""
         result = super()._after_log()
-        refused = self.sudo().filtered("outcome_id.is_refusal")
+        refused = self.sudo().search([("id", "in", self.ids), ("outcome_id.is_refusal", "=", True)])
         if refused:
             details = self.env.context.get("discipline_refusal") or {}
             self.env["discipline.refusal"]._from_contacts(refused, dict.fromkeys(refused.ids, details))

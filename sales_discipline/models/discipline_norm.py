@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import ormcache
 
 # the fewest working days that a calendar of five days a week leaves in a period with two public holidays
 SHORTEST = {"month": 18, "week": 3}
@@ -10,7 +9,6 @@ class DisciplineNorm(models.Model):
     """How many contacts a customer of a class is owed in a period. The team's own norm wins over the general one."""
 
     _name = "discipline.norm"
-    _inherit = "discipline.cached"
     _description = "Norm of Contacts"
     _order = "abc_class_id, team_id, valid_from desc"
 
@@ -153,12 +151,8 @@ class DisciplineNorm(models.Model):
         :return: list of (class id, team id or 0, kind, first day, day after the last, norm id, goal); for a class and
             team the company's own norm hides the one for every company.
         """
-        return list(self._norm_rows_of(company.id, date_from, date_to))
-
-    @ormcache("company_id", "date_from", "date_to")
-    def _norm_rows_of(self, company_id, date_from, date_to):
         norms = self.sudo().search(
-            [("company_id", "in", [company_id, False]), ("valid_from", "<=", date_to)], order="valid_from, id"
+            [("company_id", "in", [company.id, False]), ("valid_from", "<=", date_to)], order="valid_from, id"
         )
         chains = {}
         for norm in norms:
@@ -171,10 +165,4 @@ class DisciplineNorm(models.Model):
                 until = following.valid_from if following else fields.Date.to_date("9999-01-01")
                 if until > date_from:
                     rows.append((abc_class, team, norm.period, norm.valid_from, until, norm.id, norm.goal))
-        return tuple(rows)
-
-    @ormcache("company_id")
-    def _kinds_of(self, company_id):
-        """Return the kinds of period that the norms of a company use, as a tuple; month where there is none."""
-        norms = self.sudo().search([("company_id", "in", [company_id, False])])
-        return tuple(sorted(set(norms.mapped("period")))) or ("month",)
+        return rows

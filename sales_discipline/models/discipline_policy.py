@@ -1,7 +1,6 @@
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import ormcache
 from odoo.tools.misc import format_date
 
 PRESETS = {
@@ -14,7 +13,6 @@ class DisciplinePolicy(models.Model):
     """The rules of counting and of redistribution, a version per date: a new version never changes the past."""
 
     _name = "discipline.policy"
-    _inherit = "discipline.cached"
     _description = "Policy"
     _order = "company_id, valid_from desc, id desc"
 
@@ -318,12 +316,8 @@ class DisciplinePolicy(models.Model):
     @api.model
     def _policy_on(self, company, day):
         """Return the policy that governs ``company`` on ``day``: the latest version, or the first one before that."""
-        return self.sudo().browse(self._policy_id_on(company.id, day))
-
-    @ormcache("company_id", "day")
-    def _policy_id_on(self, company_id, day):
-        policies = self.sudo().search([("company_id", "=", company_id)], order="valid_from desc, id desc")
-        return (policies.filtered(lambda policy: policy.valid_from <= day)[:1] or policies[-1:]).ids
+        policies = self.sudo().search([("company_id", "=", company.id)], order="valid_from desc, id desc")
+        return policies.filtered(lambda policy: policy.valid_from <= day)[:1] or policies[-1:]
 
     @api.model
     def _ensure_default(self, companies=None):

@@ -69,11 +69,13 @@ class MailActivity(models.Model):
         result = super().write(vals)
         after = self._discipline_customers()
         self._discipline_replan(before, after)
-        finished._discipline_log(after)
+        finished._discipline_log()
         reopened._discipline_reopen()
         settled = finished.filtered("discipline_settled")
         if settled:
-            self.env["discipline.contact"]._pend(unplanned={after[row.id].id for row in settled if row.id in after})
+            self.env["discipline.planning"].sudo()._plan_customers(
+                {after[row.id].id for row in settled if row.id in after}
+            )
         return result
 
     def _discipline_by_hand(self, vals):
@@ -97,7 +99,7 @@ class MailActivity(models.Model):
         found = {}
         if not activities:
             return found
-        own = self.env["res.company"]._discipline_all().partner_id
+        own = self.env["res.company"].sudo().search([]).partner_id
         for model, rows in activities.grouped("res_model").items():
             if model not in self.env:
                 continue
@@ -113,20 +115,17 @@ class MailActivity(models.Model):
     def _discipline_replan(self, *groups):
         ids = {customer.id for group in groups for customer in group.values()}
         if ids:
-            self.env["discipline.contact"]._pend(moved=sorted(ids))
+            self.env["discipline.contact"].sudo()._refresh_next_contacts(sorted(ids))
 
-    def _discipline_log(self, customers=None):
-        """Log these finished activities as contacts, in one go; those without a customer behind them are left out.
-
-        :param customers: what :meth:`_discipline_customers` says of them, where that is known
-        """
+    def _discipline_log(self):
+        """Log these finished activities as contacts, in one go; those without a customer behind them are left out."""
         activities = self.filtered(lambda row: not row.discipline_settled)
         if activities != self:
-            return activities._discipline_log(customers)
+            return activities._discipline_log()
         if not self:
             return None
-        customers = self._discipline_customers() if customers is None else customers
-        people = self.filtered(lambda row: row.id in customers)._discipline_people()
+        customers = self._discipline_customers()
+        people = self._discipline_people()
         rows = [
             row._discipline_contact_vals(people.get(row.id) or customers[row.id], customers[row.id])
             for row in self.sudo()
@@ -137,15 +136,12 @@ class MailActivity(models.Model):
         return None
 
     def _discipline_people(self):
-        """Return {activity id: res.partner} of whom each was planned with: the customer or one of his people.
-
-        Their documents exist, see :meth:`_discipline_customers`.
-        """
+        """Return {activity id: res.partner} of whom each was planned with: the customer or one of his people."""
         found = {}
         for model, rows in self.sudo().filtered("res_id").grouped("res_model").items():
             if model not in self.env:
                 continue
-            records = self.env[model].sudo().browse(set(rows.mapped("res_id")))
+            records = self.env[model].sudo().browse(set(rows.mapped("res_id"))).exists()
             if model == "res.partner":
                 partners = {record.id: record for record in records}
             else:
@@ -263,9 +259,8 @@ class MailActivity(models.Model):
         customers = activities._discipline_customers()
         doers = {activity: (uid, moment) for activity, uid, moment in rows}
         vals_list = []
-        activities = activities.filtered(lambda row: row.id in customers)
         people = activities._discipline_people()
-        for activity in activities:
+        for activity in activities.filtered(lambda row: row.id in customers):
             uid, moment = doers[activity.id]
             customer = customers[activity.id]
             vals = activity._discipline_contact_vals(people.get(activity.id) or customer, customer)

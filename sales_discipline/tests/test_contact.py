@@ -92,48 +92,6 @@ class TestContactLog(DisciplineCommon):
         late.unlink()
         self.assertFalse(self.customer.discipline_id.next_contact_date)
 
-    def test_calls_that_a_program_marks_one_after_the_other_are_judged_together(self):
-        customers = [self._customer(f"Customer {number}", self.anna, self.class_a) for number in range(26)]
-        calls = [self._activity(customer) for customer in customers]
-        self.env.cr.flush()
-
-        def cost(some):
-            self.env.invalidate_all()
-            before = self.env.cr.sql_log_count
-            for call in some:
-                call.action_feedback(feedback="Talked")
-                self.env.flush_all()
-            alone = self.env.cr.sql_log_count - before
-            self.env.cr.flush()
-            return alone, self.env.cr.sql_log_count - before - alone
-
-        cost(calls[:2])
-        few, many = cost(calls[2:8]), cost(calls[8:])
-        self.assertEqual(len(calls[8:]), 3 * len(calls[2:8]))
-        self.assertLessEqual((many[0] - few[0]) / 12, 16, "an activity costs as much, whatever was done before it")
-        self.assertLessEqual(many[1], few[1], "judging and planning cost as many statements for many as for few")
-        rows = self.env["discipline.customer"].search([("partner_id", "in", [row.id for row in customers])])
-        self.assertEqual(set(rows.mapped("attained")), {1})
-        self.assertTrue(all(rows.mapped("next_contact_date")))
-
-    def test_whoever_asks_within_the_transaction_gets_what_follows_from_the_contact(self):
-        row = self.customer.discipline_id
-        self.assertEqual((row.attained, self.customer.discipline_last_contact_date), (0, False))
-        contact = self._log(self.customer, self.anna, NOW)
-        self.assertEqual(self.customer.discipline_last_contact_date, date(2025, 3, 10))
-        self.assertTrue(contact.counted)
-        self._log(self.customer, self.anna, NOW - timedelta(hours=1))
-        self.assertEqual(self.Contact.search_count([("id", ">=", contact.id), ("rejected_reason", "=", "gap")]), 1)
-        self._log(self.customer, self.anna, datetime(2025, 3, 7, 9))
-        self.assertTrue(self.env["res.partner"].search([("discipline_id.attained", "=", 2)]))
-        # what is rolled back leaves nothing to be derived
-        with self.assertRaises(ValueError), self.env.cr.savepoint():
-            self._log(self.customer, self.anna, datetime(2025, 3, 6, 9))
-            raise ValueError
-        self.assertEqual(row.attained, 2)
-        verdict = self.env["discipline.compliance"].search([("partner_id", "=", self.customer.id)])
-        self.assertEqual(verdict.counted, 2)
-
     def test_marking_calls_as_done_takes_as_many_queries_for_many_as_for_few(self):
         def done(count):
             customers = self.env["res.partner"].union(

@@ -140,7 +140,6 @@ class TestPlanning(VerdictCommon):
         planned = self._planned(customer)
         self.env["discipline.compliance"]._evaluate_customers(customer.ids)
         self._log(customer, self.anna, datetime(2025, 3, 10, 8))
-        self.env.cr.flush()
         self.assertFalse(planned.exists())
         row = customer.discipline_id
         # window 1 was owed: the second contact is due by the 14th, from tomorrow on
@@ -270,7 +269,6 @@ class TestPlanning(VerdictCommon):
         self.assertTrue(self._planned(customer), "it did not count")
         with freeze_time(datetime(2025, 3, 11, 9)):
             self._log(customer, self.anna, datetime(2025, 3, 11, 9))
-            self.env.cr.flush()
         self.assertFalse(self._planned(customer))
         self.assertGreater(customer.discipline_id.next_contact_date, date(2025, 3, 11))
 

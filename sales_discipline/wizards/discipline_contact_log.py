@@ -205,8 +205,6 @@ class DisciplineContactLog(models.TransientModel):
                 ]
             )
         )
-        # the dialog says at once what came of it; and what was planned before goes before something new is planned
-        contacts._settle_pending()
         self._plan_next(customers, proposed)
         return self._tell(contacts)
 
