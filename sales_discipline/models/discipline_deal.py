@@ -112,7 +112,8 @@ class DisciplineDeal(models.Model):
                    ARRAY(SELECT EXTRACT(epoch FROM m - l.entered)::int FROM unnest(l.moments) m) AS seconds,
                    l.facts, l.last_fact
               FROM (
-                -- two passes and no join: nothing here can be planned badly, however fresh the tables are
+                -- two passes, and every row that is looked up is looked up by its number: nothing here can be planned
+                -- badly where PostgreSQL takes tables that were just filled for empty ones
                 SELECT v.lead_ref, min(v.first) AS entered, min(v.first_day) AS entered_day, max(v.last) AS changed,
                        max(v.last_day) AS changed_day, sum(v.facts)::int AS facts, max(v.last_fact) AS last_fact,
                        max(v.closed) AS closed,
@@ -132,7 +133,7 @@ class DisciplineDeal(models.Model):
                   GROUP BY 1, 2
                   ) v GROUP BY v.lead_ref
               ) l
-              JOIN discipline_stage_change p ON p.id = l.present
+        CROSS JOIN LATERAL (SELECT f.* FROM discipline_stage_change f WHERE f.id = l.present OFFSET 0) p
         CROSS JOIN LATERAL (SELECT %(status_of_p)s AS status) x
             """,
             status_of_c=self._sql_status(SQL("c")),
@@ -149,7 +150,8 @@ class DisciplineDeal(models.Model):
         :param SQL leads: condition on ``c.lead_ref``
         """
         return SQL(
-            "SELECT s.*, %s FROM (%s) s LEFT JOIN crm_lead o ON o.id = s.lead_ref",
+            "SELECT s.*, %s FROM (%s) s "
+            "LEFT JOIN LATERAL (SELECT n.* FROM crm_lead n WHERE n.id = s.lead_ref OFFSET 0) o ON TRUE",
             SQL(", ").join(
                 SQL("%s AS %s", SQL.identifier("o", origin), SQL.identifier(name)) for name, origin in LIVE.items()
             ),
