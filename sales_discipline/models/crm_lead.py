@@ -6,6 +6,7 @@ from dataclasses import replace
 from odoo import api, fields, models
 
 from ..engine.lead_change import LeadState, changes, status_of
+from .discipline_deal import LIVE
 
 #: keys of the cursor's cache: the watch of the running operation, and who was merged into whom
 _WATCH = "discipline.lead.watch"
@@ -205,6 +206,17 @@ class CrmLead(models.Model):
     def write(self, vals):
         with self._discipline_watch():
             return super().write(vals)
+
+    def _write_multi(self, vals_list):
+        """Have the deals summed up follow; what Odoo computes comes this way, too, and not by :meth:`write`."""
+        followed = {
+            lead_id
+            for lead_id, vals in zip(self._ids, vals_list, strict=True)
+            if not vals.keys().isdisjoint(LIVE.values())
+        }
+        if followed:
+            self.env["discipline.deal"]._follow_later(followed)
+        return super()._write_multi(vals_list)
 
     def unlink(self):
         with self._discipline_watch() as watch:

@@ -13,15 +13,19 @@ DERIVED = (
     "amount", "date_deadline", "outcome", "entered", "entered_day", "closed_after", "changed", "changed_day", "path",
     "seconds", "facts", "last_fact",
 )  # fmt: skip
-#: columns that are the opportunity's own, and follow it at once
+#: columns that are the opportunity's own, and follow it whenever it is flushed
 LIVE = {"lead_company_id": "company_id", "source_id": "source_id", "lost_reason_id": "lost_reason_id"}
+#: opportunities whose own columns changed, until the flush
+_PENDING = "discipline.deal"
 
 
 class DisciplineDeal(models.Model):
     """One opportunity as its history tells it, kept beside the ledger and always equal to it.
 
     The ledger stays the only source: whoever adds to it or voids a fact has the rows of those opportunities summed up
-    anew (:meth:`_refresh`), by one statement for all of them, in the same transaction.
+    anew (:meth:`_refresh`), by one statement for all of them, in the same transaction. The same statement takes along
+    what the ledger does not keep and the opportunity changed (LIVE): stored related fields would cost every write of
+    an opportunity several statements more.
 
     Which stage comes before which is not known here, so stages can be moved, deleted and merged freely. The column
     ``path`` (int[]) has the stages in the order in which the deal first came to each, 0 for being won; ``seconds``
@@ -38,14 +42,14 @@ class DisciplineDeal(models.Model):
     lead_id = fields.Many2one("crm.lead", "Opportunity", readonly=True, ondelete="set null", index="btree_not_null")
     company_id = fields.Many2one("res.company", readonly=True, ondelete="set null")
     currency_id = fields.Many2one(related="company_id.currency_id")
-    lead_company_id = fields.Many2one(related="lead_id.company_id", string="Company of the Opportunity", store=True)
+    lead_company_id = fields.Many2one("res.company", "Company of the Opportunity", readonly=True, ondelete="set null")
     manager_ref = fields.Integer("Manager No.", readonly=True, aggregator=None)
     team_ref = fields.Integer("Sales Team No.", readonly=True, aggregator=None)
     stage_ref = fields.Integer("Stage No.", readonly=True, aggregator=None)
     customer_id = fields.Many2one("res.partner", readonly=True, ondelete="set null", index="btree_not_null")
     customer_ref = fields.Integer("Customer No.", readonly=True, aggregator=None)
-    source_id = fields.Many2one(related="lead_id.source_id", store=True, index="btree_not_null")
-    lost_reason_id = fields.Many2one(related="lead_id.lost_reason_id", store=True)
+    source_id = fields.Many2one("utm.source", readonly=True, ondelete="set null", index="btree_not_null")
+    lost_reason_id = fields.Many2one("crm.lost.reason", readonly=True, ondelete="set null")
     amount = fields.Monetary("Sum", readonly=True)
     date_deadline = fields.Date("Expected Closing", readonly=True)
     outcome = fields.Selection(
@@ -165,12 +169,34 @@ class DisciplineDeal(models.Model):
         Several workers may do so at a time: whoever sums up a deal that another has changed meanwhile is told so by
         PostgreSQL, and Odoo repeats his transaction.
 
-        :param refs: numbers of opportunities
+        :param refs: numbers of opportunities; those whose own columns changed meanwhile are taken along
         """
-        refs = sorted(set(refs))
+        self.env["crm.lead"].flush_model(list(LIVE.values()))
+        refs = sorted({*refs, *self.env.cr.precommit.data.pop(_PENDING, ())})
         if refs:
-            self.env["crm.lead"].flush_model(list(LIVE.values()))
             self._upsert(SQL("c.lead_ref = ANY(%s)", refs))
+
+    @api.model
+    def _follow_later(self, refs):
+        """Take over the opportunities' own columns when the transaction is flushed.
+
+        :param set refs: numbers of opportunities
+        """
+        precommit = self.env.cr.precommit
+        pending = precommit.data.setdefault(_PENDING, set())
+        if not pending:
+            precommit.add(self.sudo()._refresh_pending)
+        pending.update(refs)
+
+    @api.model
+    def _refresh_pending(self):
+        """Write what waits for the flush: changes of the ledger first, whose statement takes everything along."""
+        self.env["discipline.stage.change"]._record_pending()
+        self._refresh(())
+
+    def flush_model(self, fnames=None):
+        self.sudo()._refresh_pending()
+        return super().flush_model(fnames)
 
     @api.model
     def _upsert(self, leads):
@@ -240,8 +266,6 @@ class DisciplineDeal(models.Model):
         It sees what came past Odoo: rows of the ledger by their number and count, the opportunity's own columns by
         comparing them.
         """
-        self.env["discipline.stage.change"].flush_model()
-        self.env["crm.lead"].flush_model(list(LIVE.values()))
         self.flush_model()
         rows = self.env.execute_query(
             SQL(

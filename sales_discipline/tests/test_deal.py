@@ -4,6 +4,7 @@ import os
 import random
 from collections import defaultdict
 from datetime import timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo.exceptions import AccessError
@@ -279,6 +280,33 @@ class TestDealSummedUp(FunnelCommon):
             return self.env.cr.sql_log_count - before
 
         self.assertEqual((cost(1), cost(40)), (1, 1))
+
+    def test_following_a_changed_opportunity_costs_one_statement_for_all_of_them(self):
+        deals = self.env["crm.lead"].union(*[self._deal() for _number in range(20)])
+        first, second = self.env["utm.source"].create([{"name": "Fair"}, {"name": "Letter"}])
+        reason = self.env["crm.lost.reason"].create({"name": "No budget"})
+
+        def cost(count, **values):
+            self.env.cr.flush()
+            self.env.invalidate_all()
+            execute, statements = type(self.env.cr).execute, []
+
+            def listen(cr, query, *args, **kwargs):
+                statements.append(query.code if isinstance(query, SQL) else query)
+                return execute(cr, query, *args, **kwargs)
+
+            with patch.object(type(self.env.cr), "execute", listen):
+                for deal in deals[:count]:
+                    deal.write(values)
+                self.env.cr.flush()
+            return sum("discipline_deal" in statement for statement in statements)
+
+        self.assertEqual(cost(1, source_id=second.id), 1)
+        self.assertEqual(cost(20, source_id=first.id), 1)
+        self.assertEqual(cost(20, priority="2"), 0)
+        self.assertEqual(cost(20, source_id=second.id, lost_reason_id=reason.id, expected_revenue=77), 1)
+        rows = self.env["discipline.deal"].search([("lead_ref", "in", deals.ids)])
+        self.assertEqual((len(rows), rows.source_id, rows.lost_reason_id), (20, second, reason))
 
     def test_medians_of_many_deals_are_exact(self):
         rng = random.Random(5)
