@@ -100,6 +100,10 @@ def _filters(env, arch, context, names):
     return domain, [group for _place, group in sorted(groups)]
 
 
+def _group(node):
+    return node.get("name") + (f":{node.get('interval')}" if node.get("interval") else "")
+
+
 def _opening(env, action, mode):
     """Return a function that reads what the action's first view shows."""
     names = {"uid": env.uid, "time": evaluator.time, "datetime": evaluator.datetime,
@@ -115,12 +119,17 @@ def _opening(env, action, mode):
     domain = list(Domain(domain) & more)
     arch = etree.fromstring(views[mode]["arch"])
     if mode in ("pivot", "graph"):
-        rows = [node.get("name") + (f":{node.get('interval')}" if node.get("interval") else "")
-                for node in arch.xpath("//field[@type='row' or @type='col']")] or [
-                node.get("name") for node in arch.xpath("//field[not(@type='measure')]")][:2]  # fmt: skip
-        measures = [f"{node.get('name')}:sum" for node in arch.xpath("//field[@type='measure']")
-                    if model._fields[node.get("name")].aggregator]  # fmt: skip
-        return lambda: model.formatted_read_group(domain, groups or rows, ["__count", *measures])
+        measures = ["__count", *(f"{node.get('name')}:{model._fields[node.get('name')].aggregator}"
+                    for node in arch.xpath("//field[@type='measure']")
+                    if model._fields[node.get("name")].aggregator)]  # fmt: skip
+        rows, columns = ([_group(node) for node in arch.xpath(f"//field[@type='{kind}']")] for kind in ("row", "col"))
+        if mode == "graph":
+            rows = [_group(node) for node in arch.xpath("//field[not(@type='measure')]")]
+            return lambda: model.formatted_read_group(domain, groups or rows, measures)
+        # totals of every level at once, as the client asks
+        sets = [[*across[:i], *columns[:k]] for across in [groups or rows]
+                for i in range(len(across) + 1) for k in range(len(columns) + 1)]  # fmt: skip
+        return lambda: model.formatted_read_grouping_sets(domain, sets, measures)
     if groups:
         # as the client asks: the sums of all the numbers that the list shows
         described = model.fields_get(attributes=["aggregator", "type"])

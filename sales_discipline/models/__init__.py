@@ -1,4 +1,5 @@
 from . import (
+    discipline_grouped,
     discipline_ledger,
     discipline_cached,
     discipline_buying,

@@ -14,6 +14,7 @@ from .discipline_customer import STATES, among
 
 class DisciplineCompliance(models.Model):
     _name = "discipline.compliance"
+    _inherit = "discipline.grouped"
     _description = "Verdict on the Norm of Contacts"
     _order = "period_id desc, state, id"
     _rec_name = "partner_id"

@@ -37,6 +37,7 @@ class DisciplineCustomer(models.Model):
     """
 
     _name = "discipline.customer"
+    _inherit = "discipline.grouped"
     _description = "Customer of the Base"
     _rec_name = "partner_id"
     _order = "due_next, id"

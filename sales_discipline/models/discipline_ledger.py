@@ -15,6 +15,7 @@ class DisciplineLedger(models.AbstractModel):
     """
 
     _name = "discipline.ledger"
+    _inherit = "discipline.grouped"
     _description = "Ledger of facts"
 
     voided_at = fields.Datetime("Voided on", readonly=True, copy=False)

@@ -6,6 +6,7 @@ class DisciplineContactConversion(models.Model):
     """Contacts, the sales that started from them, and the deals won: one row per contact."""
 
     _name = "discipline.contact.conversion"
+    _inherit = "discipline.grouped"
     _description = "From Contacts to Sales"
     _auto = False
     _order = "day desc, id desc"

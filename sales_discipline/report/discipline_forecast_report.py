@@ -6,6 +6,7 @@ class DisciplineForecastReport(models.Model):
     """A month's first frozen forecast against what came of the deals in it: a row per deal."""
 
     _name = "discipline.forecast.report"
+    _inherit = "discipline.grouped"
     _description = "Forecast against Fact"
     _auto = False
     _rec_name = "lead_id"

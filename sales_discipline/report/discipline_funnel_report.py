@@ -8,6 +8,7 @@ class DisciplineFunnelReport(models.Model):
     """The funnel for pivot and graph: a row per deal and stage that it reached."""
 
     _name = "discipline.funnel.report"
+    _inherit = "discipline.grouped"
     _description = "Funnel Analysis"
     _auto = False
     _rec_name = "lead_id"

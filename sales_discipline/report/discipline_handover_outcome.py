@@ -15,6 +15,7 @@ class DisciplineHandoverOutcome(models.Model):
     """A row per moved customer; and per redistribution and class one row of customers who stayed, chosen by a hash."""
 
     _name = "discipline.handover.outcome"
+    _inherit = "discipline.grouped"
     _description = "Handover Outcome"
     _auto = False
     _order = "applied_on desc, id desc"

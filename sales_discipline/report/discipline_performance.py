@@ -8,6 +8,7 @@ class DisciplinePerformance(models.Model):
     """A manager's day. Whoever adds columns extends :meth:`_measures` and :meth:`_facts`; sums stay sums of facts."""
 
     _name = "discipline.performance"
+    _inherit = "discipline.grouped"
     _description = "Manager Performance"
     _auto = False
     _order = "day desc, user_id"

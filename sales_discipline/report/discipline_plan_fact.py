@@ -12,6 +12,7 @@ class DisciplinePlanFact(models.Model):
     """
 
     _name = "discipline.plan.fact"
+    _inherit = "discipline.grouped"
     _description = "Plan against Fact"
     _auto = False
     _order = "day desc, id"

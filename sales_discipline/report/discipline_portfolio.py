@@ -161,6 +161,7 @@ class DisciplinePortfolioOrigin(models.Model):
     """
 
     _name = "discipline.portfolio.origin"
+    _inherit = "discipline.grouped"
     _description = "Origin of a Portfolio"
     _log_access = False
     _order = "user_id, date_from desc, id"
@@ -298,6 +299,7 @@ class DisciplineBaseDay(models.Model):
     """The customer base as it was on a past day: who answered for whom, in which class."""
 
     _name = "discipline.base.day"
+    _inherit = "discipline.grouped"
     _description = "Customer Base on a Day"
     _auto = False
     _order = "user_id, partner_id, id"

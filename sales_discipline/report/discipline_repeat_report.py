@@ -15,6 +15,7 @@ class DisciplineRepeatReport(models.Model):
     """
 
     _name = "discipline.repeat.report"
+    _inherit = "discipline.grouped"
     _description = "Repeat Purchases Expected"
     _auto = False
     _order = "month, expected desc, id"

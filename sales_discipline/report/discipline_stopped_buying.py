@@ -12,6 +12,7 @@ class DisciplineStoppedBuying(models.Model):
     """
 
     _name = "discipline.stopped.buying"
+    _inherit = "discipline.grouped"
     _description = "Stopped Buying"
     _auto = False
     _order = "lost desc, id"

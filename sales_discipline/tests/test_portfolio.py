@@ -1,6 +1,7 @@
 """Seeing who has how much: managers side by side, where portfolios came from, the base on a past day."""
 
 from datetime import date, datetime
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo.exceptions import AccessError
@@ -73,6 +74,36 @@ class TestPortfolios(DisciplineCommon):
             customers = self.env["discipline.customer"].search(action["domain"])
             self.assertEqual(len(customers), row.customers)
             self.assertAlmostEqual(sum(customers.mapped("revenue_12m")), row.revenue_12m)
+
+    def test_groups_stand_in_the_order_of_names_whichever_way_they_are_asked_for(self):
+        self.boris.name, self.anna.name = "Aaron", "Zoe"
+        Customer = self.env["discipline.customer"]
+        domain = [("partner_id", "in", (self.first | self.second | self.third | self.orphan).ids)]
+        counts = {self.boris.id: 1, self.anna.id: 2, False: 1}
+        for order, users in (
+            ("user_id", [self.boris.id, self.anna.id, False]),
+            ("user_id desc", [False, self.anna.id, self.boris.id]),
+            ("__count desc, user_id desc", [self.anna.id, False, self.boris.id]),
+            ("user_id asc nulls first", [False, self.boris.id, self.anna.id]),
+        ):
+            groups = Customer._read_group(domain, ["user_id"], ["__count"], order=order)
+            self.assertEqual([(user.id, count) for user, count in groups], [(u, counts[u]) for u in users], order)
+        for offset in (0, 1, 2):
+            page = Customer.web_read_group(domain, ["user_id"], ["__count"], limit=1, offset=offset)
+            self.assertEqual(page["length"], 3)
+            user = page["groups"][0]["user_id"]
+            self.assertEqual(user and user[0], (self.boris.id, self.anna.id, False)[offset])
+        [total], groups = Customer.formatted_read_grouping_sets(domain, [[], ["user_id"]], ["__count"])
+        self.assertEqual(total["__count"], 4)
+        self.assertEqual([row["__count"] for row in groups], [1, 2, 1])
+
+    def test_groups_of_a_model_with_very_many_records_are_put_in_order_by_odoo(self):
+        self.boris.name, self.anna.name = "Aaron", "Zoe"
+        Customer = self.env["discipline.customer"]
+        domain = [("partner_id", "in", (self.first | self.third).ids)]
+        with patch("odoo.addons.sales_discipline.models.discipline_grouped.MANY", 1):
+            page = Customer.web_read_group(domain, ["user_id"], ["__count"], limit=1)
+        self.assertEqual((page["groups"][0]["user_id"][0], page["length"]), (self.boris.id, 2))
 
     def test_how_evenly_the_base_is_divided(self):
         summary = self.env["discipline.portfolio"].with_user(self.supervisor).summary()
