@@ -16,6 +16,8 @@ AGES = (30, 60, 90)
 ENDS = ("won", "lost", "open", "removed")
 #: so many of many deals are asked first between which times a median lies
 SAMPLE = 20_000
+#: columns of a deal that its history tells for any day
+PAST = [name for name in DERIVED if name not in ("facts", "last_fact")]
 
 
 class DisciplineFunnel(models.AbstractModel):
@@ -84,25 +86,28 @@ class DisciplineFunnel(models.AbstractModel):
         until = filters.get("as_of")
         if not until:
             return SQL("discipline_deal")
-        Deal = self.env["discipline.deal"]
-        columns = [name for name in DERIVED if name not in ("facts", "last_fact")]
-        since = SQL(
-            "c.lead_ref IN (SELECT lead_ref FROM discipline_deal WHERE entered_day <= %s AND changed_day > %s)",
-            until,
-            until,
-        )
         return SQL(
-            """
-            (SELECT %(columns)s, %(live)s FROM discipline_deal WHERE changed_day <= %(until)s
-             UNION ALL
-             SELECT %(then)s, %(now)s FROM (%(summary)s) s JOIN discipline_deal d ON d.lead_ref = s.lead_ref)
-            """,
-            columns=SQL(", ").join(map(SQL.identifier, columns)),
-            live=SQL(", ").join(map(SQL.identifier, LIVE)),
-            then=SQL(", ").join(SQL.identifier("s", name) for name in columns),
-            now=SQL(", ").join(SQL.identifier("d", name) for name in LIVE),
-            summary=Deal._sql_summary(since, until),
+            "(SELECT %(columns)s FROM discipline_deal WHERE changed_day <= %(until)s UNION ALL %(summed_up)s)",
+            columns=SQL(", ").join(map(SQL.identifier, [*PAST, *LIVE])),
             until=until,
+            summed_up=self._sql_summed_up(until),
+        )
+
+    @api.model
+    def _sql_summed_up(self, until):
+        """Return the query of the deals that changed since a day, summed up until its end."""
+        return SQL(
+            "SELECT %(then)s, %(now)s FROM (%(summary)s) s JOIN discipline_deal d ON d.lead_ref = s.lead_ref",
+            then=SQL(", ").join(SQL.identifier("s", name) for name in PAST),
+            now=SQL(", ").join(SQL.identifier("d", name) for name in LIVE),
+            summary=self.env["discipline.deal"]._sql_summary(
+                SQL(
+                    "c.lead_ref IN (SELECT lead_ref FROM discipline_deal WHERE entered_day <= %s AND changed_day > %s)",
+                    until,
+                    until,
+                ),
+                until,
+            ),
         )
 
     @api.model
@@ -338,18 +343,26 @@ class DisciplineFunnel(models.AbstractModel):
         Deals of one way are counted together; where each way led is a matter of the stages' order, and is found here.
         """
         self._flush()
-        rows = self._fetch_ways(filters)
+        where = self._sql_deal_where(filters)
+        rows, past = [], []
+        if filters.get("as_of"):
+            # most deals have not changed since, and are read as fast as those of today
+            rows, past = self._fetch_summed_up(filters, where)
+            where = SQL("%s AND d.changed_day <= %s", where, filters["as_of"])
+        rows = rows + self._fetch_ways(filters, where)
         routes = {row[0]: route(row[0], stages.ids, WON) for row in rows}
+        stays = self._fetch_medians(where, routes, sum(row[3] for row in rows), self._stays_of(past, routes))
         cells, reasons, ages = {}, {}, {}
-        for way, outcome, reason, age, *figures in rows:
+        for way, outcome, reason, deals, amount, days, young, young_amounts in rows:
             furthest = routes[way].furthest
+            figures = (deals, amount, days)
             self._add(cells, {"furthest": furthest, "outcome": outcome}, figures)
             if outcome == "lost":
                 self._add(reasons, {"furthest": furthest, "reason": reason}, figures)
             if outcome == "open":
-                self._add(ages, {"furthest": furthest, "age": age}, figures)
-        deals = sum(row[4] for row in rows)
-        stays = self._fetch_medians(filters, routes, deals)
+                for age, (count, total) in enumerate(zip(young, young_amounts, strict=True)):
+                    if count:
+                        self._add(ages, {"furthest": furthest, "age": age}, (count, total, 0.0))
         return list(cells.values()), list(reasons.values()), list(ages.values()), stays
 
     @api.model
@@ -360,35 +373,113 @@ class DisciplineFunnel(models.AbstractModel):
             cell[name] += figure
 
     @api.model
-    def _fetch_ways(self, filters):
-        """Return rows of (way, outcome, reason, age, deals, sum, days to the end)."""
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT d.path, d.outcome, %(reason)s AS reason,
-                       CASE WHEN d.outcome = 'open' THEN width_bucket(
-                           EXTRACT(epoch FROM %(now)s - d.entered)::float8 / 86400, %(ages)s::float8[]) END AS age,
-                       count(*), sum(%(amount)s)::float8, COALESCE(sum(d.closed_after)::float8 / 86400, 0)
-                  FROM %(base)s d
-                 WHERE %(where)s
-              GROUP BY 1, 2, 3, 4
-                """,
-                reason=self._sql_reason(),
-                now=self._now(filters),
-                ages=[float(age) for age in AGES],
-                amount=self._sql_amount(),
-                base=self._sql_base(filters),
-                where=self._sql_deal_where(filters),
-            )
+    def _sql_ways(self, base, where, amount, now, reason=None):
+        """Return the query of deals counted by their way, end and reason of refusal.
+
+        Its rows: (way, outcome, reason, deals, sum, days to the end, open deals by age, their sums).
+
+        :param SQL base: what deals ``d`` are read from
+        :param SQL where: the condition on them
+        :param SQL amount: the sum of one
+        :param datetime now: the moment up to which ages are counted
+        :param SQL reason: the reason instead of the deal's own column
+        """
+        born = [now - timedelta(days=age) for age in AGES]
+        since = [SQL("d.entered > %s", moment) for moment in born] + [SQL("TRUE")]
+        until = [SQL("TRUE")] + [SQL("d.entered <= %s", moment) for moment in born]
+        spans = [SQL("FILTER (WHERE %s AND %s)", *span) for span in zip(since, until, strict=True)]
+        return SQL(
+            """
+            SELECT d.path, d.outcome, CASE WHEN d.outcome = 'lost' THEN %(reason)s END AS reason, count(*) AS deals,
+                   sum(%(amount)s)::float8 AS amount, COALESCE(sum(d.closed_after)::float8 / 86400, 0) AS days,
+                   ARRAY[%(young)s] AS young, ARRAY[%(young_amounts)s]::float8[] AS young_amounts
+              FROM %(base)s d
+             WHERE %(where)s
+          GROUP BY 1, 2, 3
+            """,
+            reason=reason or SQL("d.lost_reason_id"),
+            amount=amount,
+            young=SQL(", ").join(SQL("count(*) %s", span) for span in spans),
+            young_amounts=SQL(", ").join(SQL("sum(%s) %s", amount, span) for span in spans),
+            base=base,
+            where=where,
         )
+
+    @api.model
+    def _fetch_ways(self, filters, where):
+        """Return the rows of :meth:`_sql_ways` of deals as their rows are now."""
+        base, amount, now = SQL("discipline_deal"), self._sql_amount(), self._now(filters)
+        rows = self.env.execute_query(self._sql_ways(base, where, amount, now))
+        if any(outcome == "lost" and not reason for _way, outcome, reason, *_figures in rows):
+            # where every reason is looked up in the ledger of refusals, PostgreSQL expects a group for each deal, and
+            # counts them with one processor
+            rows = [row for row in rows if row[1] != "lost" or row[2]]
+            where = SQL("%s AND d.outcome = 'lost' AND d.lost_reason_id IS NULL", where)
+            rows += self.env.execute_query(self._sql_ways(base, where, amount, now, self._sql_reason()))
         return [(tuple(way), *figures) for way, *figures in rows]
 
     @api.model
-    def _sql_stays(self, filters, routes, bounds=None, without=()):
+    def _fetch_summed_up(self, filters, where):
+        """Return the deals that changed since the day asked for, as they were at its end.
+
+        To sum them up takes longest: one statement tells all of them.
+
+        :return: (rows of :meth:`_sql_ways`, list of (way, its deals' seconds, their seconds to the end or None))
+        """
+        [(rows, times)] = self.env.execute_query(
+            SQL(
+                """
+                WITH summed_up AS MATERIALIZED (%(summed_up)s)
+                SELECT (SELECT json_agg(json_build_array(w.path, w.outcome, w.reason, w.deals, w.amount, w.days,
+                                                         w.young, w.young_amounts)) FROM (%(ways)s) w),
+                       (SELECT json_agg(x.times) FROM (
+                            SELECT json_build_array(d.path, json_agg(d.seconds), json_agg(d.closed_after)) AS times
+                              FROM summed_up d WHERE %(where)s GROUP BY d.path) x)
+                """,
+                summed_up=self._sql_summed_up(filters["as_of"]),
+                ways=self._sql_ways(
+                    SQL("summed_up"), where, self._sql_amount(), self._now(filters), self._sql_reason()
+                ),
+                where=where,
+            )
+        )
+        return tuple([(tuple(way), *rest) for way, *rest in found or []] for found in (rows, times))
+
+    @api.model
+    def _stays_of(self, deals, routes):
+        """Return {rank: the seconds in the stage} of deals that were read: what ``stay`` of :meth:`_sql_stays` is.
+
+        :param list deals: (way, its deals' seconds, their seconds to the end or None)
+        :param dict routes: {way: engine.funnel.Route}
+        """
+        stays = {}
+        for way, moments, ends in deals:
+            for rank, begin, end in routes[way].stays:
+                stays.setdefault(rank, []).extend(
+                    (closed if end is None else seconds[end]) - (0 if begin is None else seconds[begin])
+                    for seconds, closed in zip(moments, ends, strict=True)
+                    if end is not None or closed is not None
+                )
+        return stays
+
+    @api.model
+    def _execute_hashed(self, query):
+        """Return the rows of a query that joins very many deals with their few ways.
+
+        PostgreSQL knows nothing of how different the given ways are, and would sort all deals by theirs to join them.
+        """
+        self.env.execute_query(SQL("SELECT set_config('enable_mergejoin', 'off', TRUE)"))
+        rows = self.env.execute_query(query)
+        self.env.execute_query(SQL("SELECT set_config('enable_mergejoin', 'on', TRUE)"))
+        return rows
+
+    @api.model
+    def _sql_stays(self, where, routes, bounds=None, without=()):
         """Return the common table ``stay``: the seconds between coming to a stage and getting beyond it, or to the end.
 
         A row is of a deal ``lead_ref`` that really stood in the stage, and has left it.
 
+        :param SQL where: the condition on deals
         :param dict routes: {way: engine.funnel.Route}
         :param dict bounds: {rank: (low, high)}, given along in the columns of these names
         :param set without: ranks that are left out
@@ -409,7 +500,7 @@ class DisciplineFunnel(models.AbstractModel):
                 SELECT d.lead_ref, w.rank, w.low, w.high,
                        CASE WHEN w.end IS NULL THEN d.closed_after ELSE d.seconds[w.end] END
                        - CASE WHEN w.begin = 0 THEN 0 ELSE d.seconds[w.begin] END AS seconds
-                  FROM %(base)s d
+                  FROM discipline_deal d
                   JOIN way w ON w.path = d.path
                  WHERE (w.end IS NOT NULL OR d.closed_after IS NOT NULL) AND %(where)s
             )
@@ -420,61 +511,61 @@ class DisciplineFunnel(models.AbstractModel):
             ends=[None if row[3] is None else row[3] + 1 for row in rows],
             low=list(low),
             high=list(high),
-            base=self._sql_base(filters),
-            where=self._sql_deal_where(filters),
+            where=where,
         )
 
     @api.model
-    def _fetch_medians(self, filters, routes, deals):
+    def _fetch_medians(self, where, routes, deals, others):
         """Return {rank: median days in the stage}.
 
         To sort the times of a million deals takes longer than all the rest. Where there are many, a sample says
-        between which times the median lies; only the times between these are sorted, and those below are counted. The
+        between which times the median lies; only the times between these are read, and those below are counted. The
         result is exact all the same.
 
+        :param SQL where: the condition on deals
         :param int deals: how many deals the cohort has
+        :param dict others: {rank: seconds in the stage} of deals that the condition leaves out
         """
         medians = {}
-        if deals > 4 * SAMPLE:
-            bounds = self._fetch_bounds(filters, routes, deals // SAMPLE)
-            rows = self.env.execute_query(
+        bounds = self._fetch_bounds(where, routes, deals // SAMPLE) if deals > 4 * SAMPLE else {}
+        # a sample that was unlike the whole: all times are read
+        for known in (bounds, {}):
+            done = {rank for rank, seconds in medians.items() if seconds is not None}
+            stays = self._sql_stays(where, routes, known, done)
+            rows = stays and (self._execute_hashed if known else self.env.execute_query)(
                 SQL(
                     """
                     WITH %s
                     SELECT rank, count(*), count(*) FILTER (WHERE seconds < low),
-                           array_agg(seconds) FILTER (WHERE seconds BETWEEN low AND high)
+                           array_agg(seconds) FILTER (WHERE low IS NULL OR seconds BETWEEN low AND high)
                       FROM stay GROUP BY rank
                     """,
-                    self._sql_stays(filters, routes, bounds),
+                    stays,
                 )
             )
-            medians = {row[0]: statistics.median_between(*row[1:]) for row in rows}
-        # few times of a rare stage, or a sample that was unlike the whole: they are sorted
-        known = {rank for rank, seconds in medians.items() if seconds is not None}
-        rest = self._sql_stays(filters, routes, without=known)
-        if rest:
-            medians |= dict(
-                self.env.execute_query(
-                    SQL(
-                        "WITH %s "
-                        "SELECT rank, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM stay GROUP BY rank",
-                        rest,
-                    )
-                )
-            )
-        return {rank: seconds / 86400 for rank, seconds in medians.items()}
+            found = {rank: figures for rank, *figures in rows or []}
+            for rank in (found.keys() | others.keys()) - done:
+                count, below, inner = found.get(rank, (0, 0, None))
+                low, high = known.get(rank, (None, None))
+                mine = others.get(rank, [])
+                if low is not None:
+                    below += sum(seconds < low for seconds in mine)
+                    inner = [*(inner or []), *(seconds for seconds in mine if low <= seconds <= high)]
+                else:
+                    inner = [*(inner or []), *mine]
+                medians[rank] = statistics.median_between(count + len(mine), below, inner)
+            if None not in medians.values():
+                break
+        return {rank: seconds / 86400 for rank, seconds in medians.items() if seconds is not None}
 
     @api.model
-    def _fetch_bounds(self, filters, routes, step):
+    def _fetch_bounds(self, where, routes, step):
         """Return {rank: (low, high)}: between which seconds the medians lie, from every ``step``-th deal."""
-        rows = self.env.execute_query(
-            SQL(
-                "WITH %s SELECT rank, array_agg(seconds) FROM stay WHERE lead_ref %% %s = 0 GROUP BY rank",
-                self._sql_stays(filters, routes),
-                step,
-            )
+        stays = self._sql_stays(where, routes)
+        rows = stays and self.env.execute_query(
+            SQL("WITH %s SELECT rank, array_agg(seconds) FROM stay WHERE lead_ref %% %s = 0 GROUP BY rank", stays, step)
         )
-        bounds = {rank: statistics.around_median(sample) for rank, sample in rows}
+        bounds = {rank: statistics.around_median(sample) for rank, sample in rows or []}
         return {rank: bound for rank, bound in bounds.items() if bound}
 
     @api.model
