@@ -101,8 +101,13 @@ class DisciplineFunnel(models.AbstractModel):
             then=SQL(", ").join(SQL.identifier("s", name) for name in PAST),
             now=SQL(", ").join(SQL.identifier("d", name) for name in LIVE),
             summary=self.env["discipline.deal"]._sql_summary(
+                # an array, so that their changes are looked up: PostgreSQL takes days of entry and of change for
+                # unrelated, expects many more deals than there are, and would read the whole history
                 SQL(
-                    "c.lead_ref IN (SELECT lead_ref FROM discipline_deal WHERE entered_day <= %s AND changed_day > %s)",
+                    """
+                    c.lead_ref = ANY(ARRAY(
+                        SELECT lead_ref FROM discipline_deal WHERE entered_day <= %s AND changed_day > %s))
+                    """,
                     until,
                     until,
                 ),
