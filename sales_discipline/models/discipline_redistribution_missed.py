@@ -73,17 +73,25 @@ class DisciplineRedistribution(models.Model):
             WITH rule AS (SELECT * FROM unnest(%(classes)s::int[], %(needed)s::int[], %(of)s::int[])
                                      AS t(abc_class_id, needed, of)),
             candidate AS MATERIALIZED (
-                SELECT v.id, v.customer_ref, v.manager_ref, v.attained::float / v.goal AS share,
-                       COALESCE(r.needed, %(any_needed)s) AS needed, COALESCE(r.of, %(any_of)s) AS of
-                  FROM discipline_compliance v
-                  JOIN discipline_period p ON p.id = v.period_id
-                  JOIN discipline_customer c ON c.partner_id = v.customer_ref AND c.user_id = v.manager_ref
-             LEFT JOIN res_users u ON u.id = v.manager_ref
-             LEFT JOIN rule r ON r.abc_class_id = v.abc_class_id
-                 WHERE v.period_id = %(period)s AND c.in_base AND %(held)s AND %(missed)s
-                   AND (u.discipline_newcomer_since IS NULL
-                        OR %(today)s >= u.discipline_newcomer_since + 30 * %(newcomer)s)
-                   AND NOT EXISTS (SELECT FROM (%(spared)s) s WHERE s.customer_ref = v.customer_ref)
+                -- counted together, not compared: PostgreSQL expects few of either and would compare each with each
+                SELECT x.customer_ref, max(x.id) AS id, max(x.manager_ref) AS manager_ref, max(x.share) AS share,
+                       max(x.needed) AS needed, max(x.of) AS of
+                  FROM (
+                    SELECT v.id, v.customer_ref, v.manager_ref, v.attained::float / v.goal AS share,
+                           COALESCE(r.needed, %(any_needed)s) AS needed, COALESCE(r.of, %(any_of)s) AS of,
+                           FALSE AS spared
+                      FROM discipline_compliance v
+                      JOIN discipline_period p ON p.id = v.period_id
+                      JOIN discipline_customer c ON c.partner_id = v.customer_ref AND c.user_id = v.manager_ref
+                 LEFT JOIN res_users u ON u.id = v.manager_ref
+                 LEFT JOIN rule r ON r.abc_class_id = v.abc_class_id
+                     WHERE v.period_id = %(period)s AND c.in_base AND %(held)s AND %(missed)s
+                       AND (u.discipline_newcomer_since IS NULL
+                            OR %(today)s >= u.discipline_newcomer_since + 30 * %(newcomer)s)
+                 UNION ALL
+                    SELECT NULL, s.customer_ref, NULL, NULL, NULL, NULL, TRUE FROM (%(spared)s) s
+                  ) x
+              GROUP BY x.customer_ref HAVING NOT bool_or(x.spared)
             )
             SELECT c.manager_ref, c.customer_ref, c.share, ARRAY[c.id]
               FROM candidate c WHERE c.of <= 1 AND c.needed <= 1
