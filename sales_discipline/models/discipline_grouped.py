@@ -31,7 +31,8 @@ class DisciplineGrouped(models.AbstractModel):
             else:
                 # nobody's group has no place: it stands where an empty name would
                 place = SQL("array_position(%s::int[], %s)", ids, groupby_terms[name])
-                terms.append(SQL(" ").join([place, *(SQL(word) for word in map(str.upper, direction) if word in WORDS)]))
+                words = [SQL(word) for word in map(str.upper, direction) if word in WORDS]
+                terms.append(SQL(" ").join([place, *words]))
         return SQL(", ").join(term for term in terms if term)
 
     @api.model
