@@ -5,7 +5,13 @@ from odoo.tools import SQL
 
 #: of a model with more records than this, groups are put in order as Odoo does it
 MANY = 5_000
-WORDS = ("ASC", "DESC", "NULLS", "FIRST", "LAST")
+WORDS = {
+    "ASC": SQL("ASC"),
+    "DESC": SQL("DESC"),
+    "NULLS": SQL("NULLS"),
+    "FIRST": SQL("FIRST"),
+    "LAST": SQL("LAST"),
+}
 
 
 class DisciplineGrouped(models.AbstractModel):
@@ -31,7 +37,7 @@ class DisciplineGrouped(models.AbstractModel):
             else:
                 # nobody's group has no place: it stands where an empty name would
                 place = SQL("array_position(%s::int[], %s)", ids, groupby_terms[name])
-                words = [SQL(word) for word in map(str.upper, direction) if word in WORDS]
+                words = [WORDS[word] for word in map(str.upper, direction) if word in WORDS]
                 terms.append(SQL(" ").join([place, *words]))
         return SQL(", ").join(term for term in terms if term)
 
