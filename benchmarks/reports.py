@@ -127,8 +127,8 @@ def _opening(env, action, mode):
             rows = [_group(node) for node in arch.xpath("//field[not(@type='measure')]")]
             return lambda: model.formatted_read_group(domain, groups or rows, measures)
         # totals of every level at once, as the client asks
-        sets = [[*across[:i], *columns[:k]] for across in [groups or rows]
-                for i in range(len(across) + 1) for k in range(len(columns) + 1)]  # fmt: skip
+        rows = groups or rows
+        sets = [rows[:i] + columns[:k] for i in range(len(rows) + 1) for k in range(len(columns) + 1)]
         return lambda: model.formatted_read_grouping_sets(domain, sets, measures)
     if groups:
         # as the client asks: the sums of all the numbers that the list shows

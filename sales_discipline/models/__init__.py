@@ -62,6 +62,7 @@ from . import (
     crm_lead,
     crm_stage,
     discipline_funnel,
+    discipline_funnel_counts,
     discipline_funnel_analytics,
     discipline_funnel_xlsx,
     discipline_target,

@@ -52,9 +52,8 @@ class DisciplineGrouped(models.AbstractModel):
             return None
         # whoever may not see a record sees its group where it belongs, as everybody else does
         model = self.env[field.comodel_name].sudo().with_context(active_test=False)
-        if model.search_count([], limit=MANY + 1) > MANY:
-            return None
-        return model.search([]).ids
+        ids = model.search([], limit=MANY + 1).ids
+        return ids if len(ids) <= MANY else None
 
     def _formatted_read_group_with_length(self, domain, groupby, aggregates, offset=0, limit=None, order=None):
         """All groups are read at once where they are few: to count them costs as much as to read them."""

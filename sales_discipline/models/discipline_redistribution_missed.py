@@ -73,7 +73,8 @@ class DisciplineRedistribution(models.Model):
             WITH rule AS (SELECT * FROM unnest(%(classes)s::int[], %(needed)s::int[], %(of)s::int[])
                                      AS t(abc_class_id, needed, of)),
             candidate AS MATERIALIZED (
-                -- counted together, not compared: PostgreSQL expects few of either and would compare each with each
+                -- counted together, not compared: PostgreSQL expects few of either and would compare each with each; of
+                -- a customer there is one verdict, held by his present manager
                 SELECT x.customer_ref, max(x.id) AS id, max(x.manager_ref) AS manager_ref, max(x.share) AS share,
                        max(x.needed) AS needed, max(x.of) AS of
                   FROM (

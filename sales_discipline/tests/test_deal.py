@@ -1,5 +1,6 @@
 """Deals summed up: whatever happens to opportunities, the row of each is what its history says, at once."""
 
+import itertools
 import os
 import random
 from collections import defaultdict
@@ -12,7 +13,7 @@ from odoo.tests import tagged
 from odoo.tools import SQL
 
 from ..engine.funnel import cohort, event_of, paths
-from ..models import discipline_funnel
+from ..models import discipline_funnel_counts
 from ..models.discipline_deal import DERIVED, LIVE
 from . import test_lead_sequences
 from .common import NOW
@@ -146,14 +147,17 @@ class TestDealsOfAnyLife(test_lead_sequences.TestLeadSequences):
     def _compare_with_the_engine(self, message):
         """Count the funnel a second time, in Python, from the facts one by one."""
         Funnel = self.env["discipline.funnel"].with_user(self.supervisor)
-        for team in (None, self.team, self.other_team):
-            filters = Funnel._clean_filters({"team_id": team.id} if team else {})
+        every = (
+            self.env["discipline.stage.change"]
+            .sudo()
+            .search([("type", "=", "opportunity"), ("voided_at", "=", False)], order="date, id")
+        )
+        days = sorted(set(every.mapped("day")))
+        for team, until in itertools.product((None, self.team, self.other_team), (None, days[len(days) // 2], days[0])):
+            filters = Funnel._clean_filters({"team_id": team and team.id, "as_of": until})
+            where = f"{message}, {filters}"
             stages = Funnel._stages(filters)
-            facts = (
-                self.env["discipline.stage.change"]
-                .sudo()
-                .search([("type", "=", "opportunity"), ("voided_at", "=", False)], order="date, id")
-            )
+            facts = every.filtered(lambda fact, until=until: not until or fact.day <= until)
             last = {fact.lead_ref: fact for fact in facts}
             events = defaultdict(list)
             for fact in facts:
@@ -168,16 +172,16 @@ class TestDealsOfAnyLife(test_lead_sequences.TestLeadSequences):
             self.assertEqual(
                 [result[name] for name in ("entered", "won", "lost", "open", "removed")],
                 [getattr(wanted, name) for name in ("entered", "won", "lost", "open", "removed")],
-                message,
+                where,
             )
             for row, step in zip(result["steps"], wanted.steps, strict=True):
                 names = ("reached", "passed", "lost", "open", "removed")
-                self.assertEqual([row[name] for name in names], [getattr(step, name) for name in names], message)
-                self.assertAlmostEqual(row["amount"], float(step.amount), 2, message)
+                self.assertEqual([row[name] for name in names], [getattr(step, name) for name in names], where)
+                self.assertAlmostEqual(row["amount"], float(step.amount), 2, where)
                 if step.median_days is None:
-                    self.assertIsNone(row["median_days"], message)
+                    self.assertIsNone(row["median_days"], where)
                 else:
-                    self.assertAlmostEqual(row["median_days"], step.median_days, 6, message)
+                    self.assertAlmostEqual(row["median_days"], step.median_days, 6, where)
 
 
 @tagged("post_install", "-at_install", "discipline_funnel")
@@ -323,10 +327,13 @@ class TestDealSummedUp(FunnelCommon):
                 )  # fmt: skip
                 moment += timedelta(seconds=rng.randint(1, 10**6))
         self.env["discipline.stage.change"].sudo()._record(changes)
-        exact = [step["median_days"] for step in self.Funnel.get_funnel()["steps"]]
-        self.patch(discipline_funnel, "SAMPLE", 1000)
+        filters = ({}, {"as_of": START.date() + timedelta(days=30)})
+        exact = [[step["median_days"] for step in self.Funnel.get_funnel(asked)["steps"]] for asked in filters]
+        self.assertNotEqual(*exact)
+        self.patch(discipline_funnel_counts, "SAMPLE", 1000)
         with self.assertQueryCount(13):
-            sampled = [step["median_days"] for step in self.Funnel.get_funnel()["steps"]]
+            sampled = [[step["median_days"] for step in self.Funnel.get_funnel()["steps"]]]
+        sampled += [[step["median_days"] for step in self.Funnel.get_funnel(filters[1])["steps"]]]
         self.assertEqual(sampled, exact)
 
 
