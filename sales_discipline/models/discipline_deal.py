@@ -116,8 +116,9 @@ class DisciplineDeal(models.Model):
                    ARRAY(SELECT EXTRACT(epoch FROM m - l.entered)::int FROM unnest(l.moments) m) AS seconds,
                    l.facts, l.last_fact
               FROM (
-                -- two passes, and every row that is looked up is looked up by its number: nothing here can be planned
-                -- badly where PostgreSQL takes tables that were just filled for empty ones
+                -- two passes, and every row that is looked up is looked up by its number and its opportunity's, so that
+                -- each index that has one of them serves: nothing here can be planned badly where PostgreSQL takes
+                -- tables that were just filled for empty ones
                 SELECT v.lead_ref, min(v.first) AS entered, min(v.first_day) AS entered_day, max(v.last) AS changed,
                        max(v.last_day) AS changed_day, sum(v.facts)::int AS facts, max(v.last_fact) AS last_fact,
                        max(v.closed) AS closed,
@@ -137,7 +138,8 @@ class DisciplineDeal(models.Model):
                   GROUP BY 1, 2
                   ) v GROUP BY v.lead_ref
               ) l
-        CROSS JOIN LATERAL (SELECT f.* FROM discipline_stage_change f WHERE f.id = l.present OFFSET 0) p
+        CROSS JOIN LATERAL (SELECT f.* FROM discipline_stage_change f
+                             WHERE f.id = l.present AND f.lead_ref = l.lead_ref OFFSET 0) p
         CROSS JOIN LATERAL (SELECT %(status_of_p)s AS status) x
             """,
             status_of_c=self._sql_status(SQL("c")),

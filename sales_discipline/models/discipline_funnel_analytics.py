@@ -57,11 +57,15 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
 
     @api.model
     def _fetch_analytics(self, filters, stages):
-        """Return cells per manager, days to the end, reasons, and kinds of deals that ended, all of the same deals.
+        """Return cells per manager, days to the end, reasons, and kinds of deals, all of the same deals.
 
-        A kind is a source, a class and a size (small, middle, large).
+        A kind is a source, a class and a size (small, middle, large). Of each are told the deals that ended and were
+        won, and for each stage those that were decided there, by going on or by being lost, and those that went on.
         """
         self._flush()
+        went = [SQL("furthest > %s OR outcome = 'won'", rank) for rank in range(len(stages))]
+        decided = [SQL("furthest > %s OR outcome = 'won' OR (furthest = %s AND outcome = 'lost')", rank, rank)
+                   for rank in range(len(stages))]  # fmt: skip
         [(cells, times, reasons, kinds)] = self.env.execute_query(
             SQL(
                 """
@@ -82,13 +86,17 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
                        (SELECT jsonb_agg(to_jsonb(x)) FROM (
                             SELECT manager_ref AS manager, furthest, lost_reason_id AS reason, count(*) AS deals
                               FROM deal WHERE outcome = 'lost' GROUP BY 1, 2, 3) x),
-                       (SELECT jsonb_agg(jsonb_build_array(manager, source, class, size, ended, won)) FROM (
+                       (SELECT jsonb_agg(jsonb_build_array(manager, source, class, size, ended, won, decided, went)) FROM (
                             SELECT d.manager_ref AS manager, d.source_id AS source, d.abc_class_id AS class,
                                    (d.amount > b.sizes[1])::int + (d.amount > b.sizes[2])::int AS size,
-                                   count(*) AS ended, count(*) FILTER (WHERE d.outcome = 'won') AS won
-                              FROM deal d CROSS JOIN bound b WHERE d.outcome IN ('won', 'lost')
+                                   count(*) FILTER (WHERE d.outcome IN ('won', 'lost')) AS ended,
+                                   count(*) FILTER (WHERE d.outcome = 'won') AS won,
+                                   ARRAY[%(decided)s]::int[] AS decided, ARRAY[%(went)s]::int[] AS went
+                              FROM deal d CROSS JOIN bound b
                           GROUP BY 1, 2, 3, 4) x)
                 """,
+                decided=SQL(", ").join(SQL("count(*) FILTER (WHERE %s)", condition) for condition in decided),
+                went=SQL(", ").join(SQL("count(*) FILTER (WHERE %s)", condition) for condition in went),
                 deals=self._sql_deals(filters, stages),
                 now=self._now(filters),
                 old=SQL(", ").join(SQL("count(*) FILTER (WHERE age >= %s)", day * 86400) for day in BY_DAYS),
@@ -113,12 +121,11 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
     @api.model
     def _managers(self, cells, reasons, kinds, stages):
         """Return a row per manager of the cohort, those with most deals first."""
-        mixes, company = defaultdict(dict), defaultdict(lambda: [0, 0])
-        for manager, *kind, ended, won in kinds:
-            mixes[manager or 0][tuple(kind)] = (ended, won)
-            whole = company[tuple(kind)]
-            whole[0] += ended
-            whole[1] += won
+        mixes, company = self._mixes((manager, kind, ended, won) for manager, *kind, ended, won, _, _ in kinds)
+        steps = [
+            self._mixes((manager, kind, decided[rank], went[rank]) for manager, *kind, _, _, decided, went in kinds)
+            for rank in range(len(stages))
+        ]
         own = defaultdict(list)
         for cell in cells:
             cell["amount"] = Decimal(cell["amount"])
@@ -148,11 +155,25 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
                     "shrunk": shrunk[manager],
                     "expected": float(sum((line.expected for line in lines), Fraction(0))),
                     "won_amount": float(sum(row["amount"] for row in rows if row["outcome"] == "won")),
-                    "words": self._words(manager, rows, cells, reasons, stages),
+                    "words": self._words(manager, steps, reasons, stages),
                     "small": ended < self._small(),
                 }
             )
         return sorted(result, key=lambda row: (-row["entered"], row["id"]))
+
+    @api.model
+    def _mixes(self, rows):
+        """Return {manager: {kind: (trials, successes)}} and {kind: (trials, successes)} of all.
+
+        :param rows: (manager, kind, trials, successes)
+        """
+        mixes, company = defaultdict(dict), defaultdict(lambda: (0, 0))
+        for manager, kind, trials, successes in rows:
+            if trials:
+                mixes[manager or 0][tuple(kind)] = (trials, successes)
+                whole = company[tuple(kind)]
+                company[tuple(kind)] = (whole[0] + trials, whole[1] + successes)
+        return mixes, company
 
     @api.model
     def _deals(self, rows, outcome=None, furthest=0):
@@ -345,18 +366,24 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         return deals, customers
 
     @api.model
-    def _words(self, manager, rows, cells, reasons, stages):
-        """Return in words at which stage a manager loses more than chance explains, and why; None if at none."""
-        mine, all_ = self._chain(rows, stages), self._chain(cells, stages)
+    def _words(self, manager, steps, reasons, stages):
+        """Return in words at which stage a manager loses more than chance explains, and why; None if at none.
+
+        Looked at are the deals decided in a stage: those that went on and those that were lost there. Deals still open
+        in it say nothing yet. Expected is what his own kinds of deals would give at the company's rates.
+
+        :param steps: (mixes, company) of each stage, see :meth:`_mixes`
+        """
         worst, found = 0.0, None
-        for rank in range(len(stages)):
-            reached, went = mine[rank], mine[rank + 1]
-            if reached < self._small() or not all_[rank]:
+        for rank, (mixes, company) in enumerate(steps):
+            decided = sum(trials for trials, _went in mixes[manager].values())
+            if not decided or decided < self._small():
                 continue
-            usual = all_[rank + 1] / all_[rank]
-            band = statistics.wilson(went, reached)
-            if band[1] < usual and (usual - went / reached) * reached > worst:
-                worst, found = (usual - went / reached) * reached, (rank, went / reached, band, usual)
+            went = sum(successes for _trials, successes in mixes[manager].values())
+            expected = float(sum(line.expected for line in against_mix(mixes[manager], company)))
+            band = statistics.wilson(went, decided)
+            if band[1] < expected / decided and expected - went > worst:
+                worst, found = expected - went, (rank, went / decided, band, expected / decided)
         if not found:
             return None
         rank, own, band, usual = found

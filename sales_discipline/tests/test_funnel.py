@@ -4,14 +4,16 @@ import csv
 import io
 import json
 import zipfile
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import openpyxl
 from freezegun import freeze_time
 from odoo import fields, http
 from odoo.exceptions import AccessError, UserError
+from odoo.sql_db import db_connect
 from odoo.tests import HttpCase, new_test_user, tagged
-from odoo.tools import file_open, mute_logger
+from odoo.tools import SQL, file_open, mute_logger
 
 from .common import NOW, DisciplineCommon
 from .event_log import FOREIGN, STAGES, event_log
@@ -295,6 +297,24 @@ class TestFunnel(FunnelCommon):
         self.assertIn("Loses at “Stage 1”: 9 % go on", words[self.boris.id])
         self.assertNotIn("Stage 1", words[self.anna.id] or "")
 
+    def test_open_deals_are_no_losses_and_each_kind_of_deals_is_measured_with_its_own(self):
+        for number in range(20):
+            # Anna loses half of what was decided, and has many deals that are not: nobody else is worse or better
+            for user, end in ((self.anna, "lost"), (self.anna, "won"), (self.anna, None), (self.boris, None)):
+                deal = self._deal(user, number)
+                if end == "won":
+                    self._move(deal, number + 2, self.won_stage)
+                elif end:
+                    self._lose(deal, number + 2)
+        words = {row["id"]: row["words"] for row in self.Analytics.get_analytics()["managers"]}
+        self.assertFalse(words[self.anna.id])
+        # Boris has large deals alone, of which all are lost by everybody: that is expected of him
+        for number in range(12):
+            for user in (self.anna, self.boris):
+                self._lose(self._deal(user, number, expected_revenue=90000), number + 3)
+        words = {row["id"]: row["words"] for row in self.Analytics.get_analytics()["managers"]}
+        self.assertFalse(words[self.boris.id])
+
     def test_more_deals_take_no_more_queries(self):
         self.Funnel.get_funnel()
         self.env.invalidate_all()
@@ -325,6 +345,27 @@ class TestFunnelOfASeededLog(FunnelCommon):
             self.assertEqual([row[name] for name in names], [step[name] for name in names])
             self.assertAlmostEqual(row["median_days"], step["median_days"], 6)
 
+    def _assert_looked_up(self):
+        """Check that deals are summed up by looking rows up, whatever PostgreSQL believes.
+
+        Statistics that it takes by itself while a large import is not committed yet know no row of it.
+        """
+        with closing(db_connect(self.env.cr.dbname).cursor()) as other:
+            other.execute("ANALYZE discipline_stage_change")
+            other.commit()
+        query = self.env["discipline.deal"]._sql_rows(SQL("c.lead_ref >= %s", 10**8))
+        [(plan,)] = self.env.execute_query(SQL("EXPLAIN (FORMAT JSON) %s", query))
+        nodes = [plan[0]["Plan"]]
+        found = 0
+        while nodes:
+            node = nodes.pop()
+            nodes += node.get("Plans", ())
+            if node.get("Alias") == "f":
+                found += 1
+                self.assertIn("Index", node["Node Type"])
+                self.assertRegex(node["Index Cond"], "lead_ref" if "pkey" not in node["Index Name"] else "id")
+        self.assertEqual(found, 1)
+
     def _record(self, rows, amounts):
         """Write an event log into the ledger, as the program would have done while it happened."""
         stage_of = dict(zip(STAGES, self.stages.ids, strict=True)) | {FOREIGN: 10**9}
@@ -353,6 +394,7 @@ class TestFunnelOfASeededLog(FunnelCommon):
                 }
             )
         self.env["discipline.stage.change"].sudo()._record(changes)
+        self._assert_looked_up()
         # the server's statistics are made by themselves, but not within this transaction
         self.env.cr.execute("ANALYZE discipline_stage_change")
 
