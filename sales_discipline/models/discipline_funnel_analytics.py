@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from operator import add
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -39,7 +40,7 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         """
         filters = self._clean_filters(filters)
         stages = self._stages(filters)
-        cells, times, reasons, kinds = self._fetch_analytics(filters, stages)
+        cells, times, reasons, kinds = self._fetch_analytics(filters, stages, "cells", "times", "reasons", "kinds")
         by_day = []
         for number, day in enumerate(BY_DAYS):
             old = sum(row["old"][number] for row in times)
@@ -56,53 +57,70 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         }
 
     @api.model
-    def _fetch_analytics(self, filters, stages):
-        """Return cells per manager, days to the end, reasons, and kinds of deals, all of the same deals.
+    def _fetch_analytics(self, filters, stages, *wanted):
+        """Return what is wanted of the same deals: ``cells`` per manager, ``times``, ``reasons`` and ``kinds``.
 
-        A kind is a source, a class and a size (small, middle, large). Of each are told the deals that ended and were
-        won, and for each stage those that were decided there, by going on or by being lost, and those that went on.
+        Times are days to the end, or until now. A kind is a source, a class and a size (small, middle, large). Of each
+        are told the deals that ended and were won, and for each stage those that were decided there, by going on or by
+        being lost, and those that went on.
         """
         self._flush()
-        went = [SQL("furthest > %s OR outcome = 'won'", rank) for rank in range(len(stages))]
-        decided = [SQL("furthest > %s OR outcome = 'won' OR (furthest = %s AND outcome = 'lost')", rank, rank)
-                   for rank in range(len(stages))]  # fmt: skip
-        [(cells, times, reasons, kinds)] = self.env.execute_query(
-            SQL(
+        ranks = range(len(stages))
+        went = [SQL("furthest > %s OR outcome = 'won'", rank) for rank in ranks]
+        lost = [SQL("furthest = %s AND outcome = 'lost'", rank) for rank in ranks]
+        decided = [SQL("%s OR (%s)", *ways) for ways in zip(went, lost, strict=True)]
+        queries = {
+            "cells": SQL(
                 """
-                WITH %(deals)s, bound AS (
-                    SELECT percentile_disc(ARRAY[0.333, 0.667]) WITHIN GROUP (ORDER BY amount) AS sizes FROM deal
-                )
-                SELECT (SELECT jsonb_agg(to_jsonb(x)) FROM (
-                            SELECT manager_ref AS manager, furthest, outcome, count(*) AS deals,
-                                   sum(amount)::text AS amount
-                              FROM deal GROUP BY 1, 2, 3) x),
-                       (SELECT jsonb_agg(to_jsonb(x)) FROM (
-                            SELECT COALESCE(closed_after, age) / 86400 AS days,
-                                   CASE WHEN outcome <> 'open' THEN outcome END AS end, count(*) AS deals,
-                                   ARRAY[%(old)s] AS old
-                              FROM deal d
-                        CROSS JOIN LATERAL (SELECT EXTRACT(epoch FROM %(now)s - d.entered)::int AS age) a
-                          GROUP BY 1, 2) x),
-                       (SELECT jsonb_agg(to_jsonb(x)) FROM (
-                            SELECT manager_ref AS manager, furthest, lost_reason_id AS reason, count(*) AS deals
-                              FROM deal WHERE outcome = 'lost' GROUP BY 1, 2, 3) x),
-                       (SELECT jsonb_agg(jsonb_build_array(manager, source, class, size, ended, won, decided, went)) FROM (
-                            SELECT d.manager_ref AS manager, d.source_id AS source, d.abc_class_id AS class,
-                                   (d.amount > b.sizes[1])::int + (d.amount > b.sizes[2])::int AS size,
-                                   count(*) FILTER (WHERE d.outcome IN ('won', 'lost')) AS ended,
-                                   count(*) FILTER (WHERE d.outcome = 'won') AS won,
-                                   ARRAY[%(decided)s]::int[] AS decided, ARRAY[%(went)s]::int[] AS went
-                              FROM deal d CROSS JOIN bound b
-                          GROUP BY 1, 2, 3, 4) x)
+                SELECT jsonb_agg(to_jsonb(x)) FROM (
+                    SELECT manager_ref AS manager, furthest, outcome, count(*) AS deals, sum(amount)::text AS amount
+                      FROM deal GROUP BY 1, 2, 3) x
+                """
+            ),
+            "times": SQL(
+                """
+                SELECT jsonb_agg(to_jsonb(x)) FROM (
+                    SELECT COALESCE(closed_after, age) / 86400 AS days,
+                           CASE WHEN outcome <> 'open' THEN outcome END AS end, count(*) AS deals, ARRAY[%(old)s] AS old
+                      FROM deal d
+                CROSS JOIN LATERAL (SELECT EXTRACT(epoch FROM %(now)s - d.entered)::int AS age) a
+                  GROUP BY 1, 2) x
+                """,
+                now=self._now(filters),
+                old=SQL(", ").join(SQL("count(*) FILTER (WHERE age >= %s)", day * 86400) for day in BY_DAYS),
+            ),
+            "reasons": SQL(
+                """
+                SELECT jsonb_agg(to_jsonb(x)) FROM (
+                    SELECT manager_ref AS manager, furthest, lost_reason_id AS reason, count(*) AS deals
+                      FROM deal WHERE outcome = 'lost' GROUP BY 1, 2, 3) x
+                """
+            ),
+            "kinds": SQL(
+                """
+                SELECT jsonb_agg(jsonb_build_array(manager, source, class, size, ended, won, decided, went)) FROM (
+                    SELECT d.manager_ref AS manager, d.source_id AS source, d.abc_class_id AS class,
+                           (d.amount > b.sizes[1])::int + (d.amount > b.sizes[2])::int AS size,
+                           count(*) FILTER (WHERE d.outcome IN ('won', 'lost')) AS ended,
+                           count(*) FILTER (WHERE d.outcome = 'won') AS won,
+                           ARRAY[%(decided)s]::int[] AS decided, ARRAY[%(went)s]::int[] AS went
+                      FROM deal d
+                CROSS JOIN (SELECT percentile_disc(ARRAY[0.333, 0.667]) WITHIN GROUP (ORDER BY amount) AS sizes
+                              FROM deal) b
+                  GROUP BY 1, 2, 3, 4) x
                 """,
                 decided=SQL(", ").join(SQL("count(*) FILTER (WHERE %s)", condition) for condition in decided),
                 went=SQL(", ").join(SQL("count(*) FILTER (WHERE %s)", condition) for condition in went),
-                deals=self._sql_deals(filters, stages),
-                now=self._now(filters),
-                old=SQL(", ").join(SQL("count(*) FILTER (WHERE age >= %s)", day * 86400) for day in BY_DAYS),
+            ),
+        }
+        [found] = self.env.execute_query(
+            SQL(
+                "WITH %s SELECT %s",
+                self._sql_deals(filters, stages),
+                SQL(", ").join(SQL("(%s)", queries[name]) for name in wanted),
             )
         )
-        return cells or [], times or [], reasons or [], kinds or []
+        return [rows or [] for rows in found]
 
     @api.model
     def _curve(self, counts, end):
@@ -121,11 +139,14 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
     @api.model
     def _managers(self, cells, reasons, kinds, stages):
         """Return a row per manager of the cohort, those with most deals first."""
-        mixes, company = self._mixes((manager, kind, ended, won) for manager, *kind, ended, won, _, _ in kinds)
-        steps = [
-            self._mixes((manager, kind, decided[rank], went[rank]) for manager, *kind, _, _, decided, went in kinds)
-            for rank in range(len(stages))
-        ]
+        mixes, company = defaultdict(dict), defaultdict(lambda: [0, 0])
+        for manager, *kind, ended, won, _decided, _went in kinds:
+            if ended:
+                mixes[manager or 0][tuple(kind)] = (ended, won)
+                whole = company[tuple(kind)]
+                whole[0] += ended
+                whole[1] += won
+        steps = self._steps(kinds, len(stages))
         own = defaultdict(list)
         for cell in cells:
             cell["amount"] = Decimal(cell["amount"])
@@ -162,18 +183,27 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         return sorted(result, key=lambda row: (-row["entered"], row["id"]))
 
     @api.model
-    def _mixes(self, rows):
-        """Return {manager: {kind: (trials, successes)}} and {kind: (trials, successes)} of all.
+    def _steps(self, kinds, count):
+        """Return for each of so many stages {manager: [decided there, went on, expected to go on]}.
 
-        :param rows: (manager, kind, trials, successes)
+        Expected is what his own kinds of deals would give at the company's rates, as in ``engine.funnel.against_mix``.
         """
-        mixes, company = defaultdict(dict), defaultdict(lambda: (0, 0))
-        for manager, kind, trials, successes in rows:
-            if trials:
-                mixes[manager or 0][tuple(kind)] = (trials, successes)
-                whole = company[tuple(kind)]
-                company[tuple(kind)] = (whole[0] + trials, whole[1] + successes)
-        return mixes, company
+        company = defaultdict(lambda: ([0] * count, [0] * count))
+        for _manager, *kind, _ended, _won, decided, went in kinds:
+            for sums, row in zip(company[tuple(kind)], (decided, went), strict=True):
+                sums[:] = map(add, sums, row)
+        rates = {
+            kind: [passed / whole if whole else 0.0 for whole, passed in zip(*sums, strict=True)]
+            for kind, sums in company.items()
+        }
+        steps = [defaultdict(lambda: [0, 0, 0.0]) for _rank in range(count)]
+        for manager, *kind, _ended, _won, decided, went in kinds:
+            for step, trials, passed, rate in zip(steps, decided, went, rates[tuple(kind)], strict=True):
+                figures = step[manager or 0]
+                figures[0] += trials
+                figures[1] += passed
+                figures[2] += trials * rate
+        return steps
 
     @api.model
     def _deals(self, rows, outcome=None, furthest=0):
@@ -209,7 +239,7 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         filters = self._clean_filters(filters)
         manager = int(manager or 0)
         stages = self._stages(filters)
-        cells, _times, reasons, _kinds = self._fetch_analytics(filters, stages)
+        cells, reasons = self._fetch_analytics(filters, stages, "cells", "reasons")
         own = defaultdict(list)
         for cell in cells:
             cell["amount"] = Decimal(cell["amount"])
@@ -372,15 +402,13 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         Looked at are the deals decided in a stage: those that went on and those that were lost there. Deals still open
         in it say nothing yet. Expected is what his own kinds of deals would give at the company's rates.
 
-        :param steps: (mixes, company) of each stage, see :meth:`_mixes`
+        :param steps: see :meth:`_steps`
         """
         worst, found = 0.0, None
-        for rank, (mixes, company) in enumerate(steps):
-            decided = sum(trials for trials, _went in mixes[manager].values())
-            if not decided or decided < self._small():
+        for rank, step in enumerate(steps):
+            decided, went, expected = step[manager]
+            if decided < max(1, self._small()):
                 continue
-            went = sum(successes for _trials, successes in mixes[manager].values())
-            expected = float(sum(line.expected for line in against_mix(mixes[manager], company)))
             band = statistics.wilson(went, decided)
             if band[1] < expected / decided and expected - went > worst:
                 worst, found = expected - went, (rank, went / decided, band, expected / decided)

@@ -12,6 +12,8 @@ from .discipline_funnel import AGES
 
 #: so many of many deals are asked first between which times a median lies
 SAMPLE = 20_000
+#: deals whose times are read in whatever way PostgreSQL chooses
+FEW = 1_000
 
 
 class DisciplineFunnel(models.AbstractModel):
@@ -90,8 +92,10 @@ class DisciplineFunnel(models.AbstractModel):
     def _fetch_ways(self, filters, where):
         """Return the rows of :meth:`_sql_ways` of deals as their rows are now."""
         base, amount, now = SQL("discipline_deal"), self._sql_amount(), self._now(filters)
-        rows = self.env.execute_query(self._sql_ways(base, where, amount, now))
-        if any(outcome == "lost" and not reason for _way, outcome, reason, *_figures in rows):
+        # the deals of one manager are few: to read them once more takes longer than to look reasons up
+        of_one = bool(filters.get("user_id"))
+        rows = self.env.execute_query(self._sql_ways(base, where, amount, now, self._sql_reason() if of_one else None))
+        if not of_one and any(outcome == "lost" and not reason for _way, outcome, reason, *_figures in rows):
             # where every reason is looked up in the ledger of refusals, PostgreSQL expects a group for each deal, and
             # counts them with one processor
             rows = [row for row in rows if row[1] != "lost" or row[2]]
@@ -213,7 +217,7 @@ class DisciplineFunnel(models.AbstractModel):
         for known in (bounds, {}):
             done = {rank for rank, seconds in medians.items() if seconds is not None}
             stays = self._sql_stays(where, routes, known, done)
-            rows = stays and (self._execute_hashed if known else self.env.execute_query)(
+            rows = stays and (self._execute_hashed if deals > FEW else self.env.execute_query)(
                 SQL(
                     """
                     WITH %s

@@ -24,10 +24,11 @@ KINDS = [
     ("propose", "Proposing"),
     ("apply", "Applying"),
     ("revert", "Reverting"),
+    ("replay", "Replay of a Policy"),
     ("profile", "Scoring of Cards"),
 ]
 #: kinds that ``_cron_run`` does; the others have scheduled actions of their own
-HERE = ("evaluate", "close", "propose", "apply", "revert")
+HERE = ("evaluate", "close", "propose", "apply", "revert", "replay")
 #: how often a piece is tried again when somebody saved the same customers meanwhile
 TRIES = 5
 #: the first key of the advisory lock of whoever is at work on a job ("sd" in ASCII); the second is the job's id
@@ -126,8 +127,14 @@ class DisciplineJob(models.Model):
         self._trigger()
 
     def action_open_subject(self):
-        """Open what the work is about: its redistribution, or its period."""
+        """Open what the work is about: its redistribution, its period, or the replay, which is kept for some hours."""
         self.ensure_one()
+        if self.kind == "replay":
+            if replay := self._replay():
+                return replay._action_open()
+            raise UserError(
+                self.env._("The result of this replay is not kept any more: open the policy and replay it again.")
+            )
         subject = self.redistribution_id or self.period_id
         if not subject:
             return False
@@ -363,6 +370,19 @@ class DisciplineJob(models.Model):
         self._piece_done(100, 100)
         self.redistribution_id = batch
         self._finish(False if batch else self.env._("There was nothing to propose."))
+
+    def _replay(self):
+        """Return the replay that this work is about, or nothing where it was forgotten meanwhile."""
+        return self.env["discipline.policy.replay"].browse((self.params or {}).get("replay")).exists()
+
+    def _run_replay(self):
+        """Run a policy over past periods, one after the other."""
+        user = self.user_id or self.env.user
+        replay = self._replay().with_user(user).with_context(lang=user.lang)
+        periods = self.env["discipline.period"].browse(self.params["periods"]).exists()
+        for done, total in replay._replaying(periods, self.position) if replay else ():
+            self._piece_done(done, total, position=done)
+        self._finish()
 
     def _run_apply(self):
         self._run_lines("approved", "_apply_chunk", "_told_applied")

@@ -34,43 +34,51 @@ class DisciplinePolicy(models.Model):
     def _replay(self, periods):
         """Return whom this policy would have moved after each of these closed periods, as a list of ``Moved``.
 
+        :param periods: closed periods of one company and one kind
+        """
+        gone, taken, moved = set(), defaultdict(int), []
+        for period in periods.sorted("date_start"):
+            moved += self._replay_period(period, gone, taken)
+        return moved
+
+    def _replay_period(self, period, gone, taken):
+        """Return whom this policy would have moved after one closed period, and add them to ``gone`` and ``taken``.
+
         Read are the final verdicts as they were judged; the policy says only which of them withdraw. Looked at are the
         verdicts of whoever held the customer when the period was over, appeals that were granted, newcomers,
         exceptions in force on the day after, and the cap per manager and month. Each customer moves once: who would
         have had him afterwards, and what that manager would have done, nobody knows. Deals in a late stage are not
         looked at.
 
-        :param periods: closed periods of one company and one kind
+        :param set gone: customers who moved after an earlier period
+        :param defaultdict taken: {(manager, year, month): customers taken from him}
         """
         self.ensure_one()
-        after, kept = {}, {}
-        for period in periods:
-            day = after[period.id] = period.date_end + relativedelta(days=1)
-            rows = self.env["discipline.exception"].sudo()._in_force(period.company_id, day, day, ("keep",))
-            kept[period.id] = {row[0] for row in rows}
-        starts = {period.id: str(period.date_start) for period in periods}
-        moved, gone, taken, most = [], set(), defaultdict(int), self.cap_per_manager
-        for (period, manager), rows in groupby(self._replay_rows(periods), key=itemgetter(0, 1)):
-            day = after[period]
-            own = {row[2]: row[3:] for row in rows if row[2] not in gone and row[2] not in kept[period]}
-            cap = most and most - taken[manager, day.year, day.month]
+        day = period.date_end + relativedelta(days=1)
+        rows = self.env["discipline.exception"].sudo()._in_force(period.company_id, day, day, ("keep",))
+        spared = gone | {row[0] for row in rows}
+        moved, most, start = [], self.cap_per_manager, str(period.date_start)
+        for manager, rows in groupby(self._replay_rows(period), key=itemgetter(0)):
+            own = {customer: found for _manager, customer, *found in rows if customer not in spared}
+            month = (manager, day.year, day.month)
+            cap = most and most - taken[month]
             if most and cap <= 0:
                 continue
-            chosen = engine.capped([(customer, row[2]) for customer, row in own.items()], cap, starts[period])
-            taken[manager, day.year, day.month] += len(chosen)
+            chosen = engine.capped([(customer, found[2]) for customer, found in own.items()], cap, start)
+            taken[month] += len(chosen)
             gone.update(chosen)
-            moved += [Moved(customer, manager, period, *own[customer][:2], day) for customer in chosen]
+            moved += [Moved(customer, manager, period.id, *own[customer][:2], day) for customer in chosen]
         return moved
 
-    def _replay_rows(self, periods):
+    def _replay_rows(self, period):
         """Yield the rows of ``_replay_sql`` some at a time: there may be a million of them, and few stay."""
         cr = self.env.cr
-        cr.execute(self._replay_sql(periods))
+        cr.execute(self._replay_sql(period))
         while rows := cr.fetchmany(SOME):
             yield from rows
 
-    def _replay_sql(self, periods):
-        """Return SQL of rows (period, manager, customer, verdict, missed periods, attained share) that may withdraw.
+    def _replay_sql(self, period):
+        """Return SQL of rows (manager, customer, verdict, missed periods, attained share) that may withdraw.
 
         The set-based twin of ``engine.policy.deciding``: of the last so many judged periods of one manager and
         customer at least so many are missed, the newest among them.
@@ -91,6 +99,8 @@ class DisciplinePolicy(models.Model):
              LEFT JOIN res_users u ON u.id = v.manager_ref
              LEFT JOIN rule r ON r.abc_class_id = v.abc_class_id
                  WHERE v.company_id = %(company)s AND p.kind = %(kind)s AND p.date_start <= %(last)s AND %(held)s
+                   AND v.customer_ref IN (SELECT customer_ref FROM discipline_compliance v
+                                           WHERE v.period_id = %(period)s AND %(missed)s)
             ), counted AS (
                 SELECT *, sum(missed) OVER chain AS upto FROM judged
                 WINDOW chain AS (PARTITION BY customer_ref, manager_ref ORDER BY date_start)
@@ -98,13 +108,13 @@ class DisciplinePolicy(models.Model):
                 SELECT *, upto - COALESCE(lag(upto, of) OVER chain, 0) AS found FROM counted
                 WINDOW chain AS (PARTITION BY customer_ref, manager_ref ORDER BY date_start)
             )
-            SELECT l.period_id, l.manager_ref, l.customer_ref, l.id, l.found::int, l.attained::float / l.goal
+            SELECT l.manager_ref, l.customer_ref, l.id, l.found::int, l.attained::float / l.goal
               FROM looked l
               JOIN discipline_assignment a ON a.customer_ref = l.customer_ref AND a.manager_ref = l.manager_ref
                                           AND a.date_from <= l.date_end + 1
                                           AND (a.date_to IS NULL OR a.date_to > l.date_end + 1)
-             WHERE l.missed = 1 AND l.found >= l.needed AND l.period_id = ANY(%(periods)s)
-          ORDER BY l.date_start, l.manager_ref, l.id
+             WHERE l.missed = 1 AND l.found >= l.needed AND l.period_id = %(period)s
+          ORDER BY l.manager_ref, l.id
             """,
             classes=self.line_ids.abc_class_id.ids,
             needed=[self._rule_for(row)[0] for row in self.line_ids.abc_class_id],
@@ -114,9 +124,9 @@ class DisciplinePolicy(models.Model):
             missed=self._missed_sql(),
             held=self._held_against_sql(),
             company=self.company_id.id,
-            kind=periods[:1].kind,
-            last=max(periods.mapped("date_start")),
-            periods=periods.ids,
+            kind=period.kind,
+            last=period.date_start,
+            period=period.id,
         )
 
     def _missed_sql(self):
@@ -154,5 +164,5 @@ class DisciplinePolicy(models.Model):
         bought = {}
         for day, customers in days.items():
             query = Revenue._sums_sql(company, day, day + relativedelta(months=months), partner_ids=customers)
-            bought.update(dict(self.env.execute_query(query)))
+            bought.update(self.env.execute_query(query))
         return bought

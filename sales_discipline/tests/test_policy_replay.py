@@ -1,6 +1,7 @@
 """A policy run over past periods: whom it would have moved, and who bought anyway."""
 
 from datetime import date, datetime
+from unittest.mock import patch
 
 from freezegun import freeze_time
 from odoo.exceptions import AccessError, UserError
@@ -8,6 +9,7 @@ from odoo.tests import tagged
 
 from ..engine import verdicts
 from ..engine.policy import Judged, Rule, deciding
+from ..wizards import discipline_policy_replay
 from .common import NOW
 from .verdict_common import VerdictCommon
 
@@ -166,6 +168,68 @@ class TestPolicyReplay(VerdictCommon):
         wizard.policy_id = self.balanced
         wizard.action_replay()
         self.assertEqual((wizard.moved_count, len(wizard.line_ids)), (4, 4))
+
+    def _found(self, replay):
+        return {(line.partner_id, line.period_id, line.missed, line.bought) for line in replay.line_ids}
+
+    def _work(self, job, pieces=None):
+        """Do a job as the scheduled action does, until Stop is pressed after so many periods; return the progress."""
+        seen = []
+        origin = type(job)._show
+
+        def show(job, done, total, **values):
+            origin(job, done, total, **values)
+            seen.append(job.progress)
+            if len(seen) == pieces:
+                job.action_stop()
+                job.env.cr.commit()
+
+        with patch.object(type(job), "_show", show), self.enter_registry_test_mode():
+            self.env.ref("sales_discipline.ir_cron_discipline_closing").method_direct_trigger()
+        self.env.invalidate_all()
+        return seen
+
+    def test_a_large_base_is_replayed_in_the_background_and_can_be_stopped(self):
+        # closed periods rest on it: nobody could write this
+        self.env.cr.execute("UPDATE discipline_policy SET cap_per_manager = 2 WHERE id = %s", [self.policy.id])
+        self.env.invalidate_all()
+        Replay = self.env["discipline.policy.replay"].with_user(self.supervisor)
+        at_once, later = (Replay.create({"policy_id": self.policy.id}) for _number in range(2))
+        at_once.action_replay()
+        self.assertEqual(at_once.moved_count, 5, "two in January and February each, one in March")
+        self.assertFalse(at_once.job_id)
+        with patch.object(discipline_policy_replay, "AT_ONCE", 1):
+            later.action_replay()
+        self.assertEqual((later.job_state, later.summary, self._found(later)), ("running", False, set()))
+        with self.assertRaises(UserError):
+            later.action_replay()
+        job = later.job_id.sudo()
+        self.assertEqual(self._work(job, 2), [25, 50])
+        self.assertEqual((later.job_state, later.summary), ("stopped", False))
+        found = self._found(later)
+        self.assertEqual(found, {row for row in self._found(at_once) if row[1] in self.periods[:2]})
+        # killed after a period was written and before its progress was: it is looked at anew, and nothing is doubled
+        job.position = 1
+        later.action_resume_job()
+        self.assertEqual(self._work(job), [50, 75, 100])
+        self.assertEqual(later.job_state, "done")
+        self.assertEqual(self._found(later), self._found(at_once))
+        self.assertEqual((later.moved_count, later.summary), (at_once.moved_count, at_once.summary))
+        self.assertEqual(job.with_user(self.supervisor).action_open_subject()["res_id"], later.id)
+        # what was stopped may be begun anew
+        with patch.object(discipline_policy_replay, "AT_ONCE", 1):
+            later.action_replay()
+            again = later.job_id
+            later.action_stop_job()
+            later.count = 1
+            later.action_replay()
+        self.assertFalse(again.exists())
+        self.assertEqual(self._work(later.job_id.sudo()), [100])
+        # and one that nobody waits for any more says so
+        job = later.job_id.sudo()
+        later.sudo().unlink()
+        with self.assertRaises(UserError):
+            job.action_open_subject()
 
     def test_only_supervisors_replay_and_only_what_is_closed(self):
         with self.assertRaises(AccessError):

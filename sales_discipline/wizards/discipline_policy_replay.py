@@ -1,7 +1,13 @@
+from collections import defaultdict
+
+from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 from odoo.tools.misc import format_date
+
+#: verdicts that are looked through while the person waits; more of them go on in the background
+AT_ONCE = 50_000
 
 
 class DisciplinePolicyReplay(models.TransientModel):
@@ -25,6 +31,10 @@ class DisciplinePolicyReplay(models.TransientModel):
     moved_count = fields.Integer("Would Have Moved", readonly=True)
     bought_count = fields.Integer("Bought Anyway", readonly=True)
     summary = fields.Text(readonly=True)
+    job_id = fields.Many2one("discipline.job", "Work in the Background", readonly=True)
+    job_state = fields.Selection(related="job_id.state", string="State of the Work")
+    job_progress = fields.Float(related="job_id.progress", string="Progress")
+    job_message = fields.Text(related="job_id.message", string="What Went Wrong")
 
     @api.model
     def default_get(self, fields):
@@ -47,33 +57,45 @@ class DisciplinePolicyReplay(models.TransientModel):
     def action_replay(self):
         """Run the policy over the last closed periods and show whom it would have moved.
 
+        A large base is looked through in the background, a period after the other.
+
         :raise AccessError: for whoever is no supervisor
-        :raise UserError: where no period is closed yet, or the figures make no sense
+        :raise UserError: where no period is closed yet, the figures make no sense, or this replay is going on
         """
         self.ensure_one()
         if not self.env.user._discipline_is_supervisor():
             raise AccessError(self.env._("Policies are tried out by supervisors."))
         if self.count < 1 or self.months < 1:
             raise UserError(self.env._("Look at one period and one month of purchases at least."))
-        periods = self._periods()
+        periods = self._periods().sorted("date_start")
         if not periods:
             raise UserError(
                 self.env._(
                     "%(company)s has no closed period yet: there is nothing to replay.", company=self.company_id.name
                 )
             )
-        policy = self.policy_id.sudo()
-        moved = policy._replay(periods)
-        bought = policy._bought_after(self.company_id, moved, self.months)
-        self.line_ids.unlink()
-        self._insert_lines(moved, bought)
-        self.sudo().write(
-            {
-                "moved_count": len(moved),
-                "bought_count": sum(1 for row in moved if bought.get(row.customer, 0) > 0),
-            }
-        )
-        self.summary = self._in_words(periods, moved, bought)
+        job = self.job_id.sudo()
+        if job.state == "running":
+            raise UserError(self.env._("This replay is going on: wait for its result, or stop it first."))
+        if job and job.state != "done":
+            # what was stopped is begun anew, maybe with other periods
+            job.unlink()
+        self.env.cr.execute(SQL("DELETE FROM discipline_policy_replay_line WHERE replay_id = %s", self.id))
+        self.invalidate_recordset(["line_ids"])
+        self.write({"summary": False, "moved_count": 0, "bought_count": 0, "job_id": False})
+        if self._is_large(periods):
+            self.job_id = self.env["discipline.job"]._begin(
+                "replay",
+                self.env._("Replay of a Policy"),
+                company_id=self.company_id.id,
+                params={"replay": self.id, "periods": periods.ids},
+            )
+        else:
+            for _piece in self._replaying(periods):
+                pass
+        return self._action_open()
+
+    def _action_open(self):
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Replay of a Policy"),
@@ -83,53 +105,136 @@ class DisciplinePolicyReplay(models.TransientModel):
             "target": "new",
         }
 
-    def _in_words(self, periods, moved, bought):
+    def action_stop_job(self):
+        """Let the work pause after the period that is being looked at."""
+        self.job_id.action_stop()
+        return self._action_open()
+
+    def action_resume_job(self):
+        """Go on with the periods that are left."""
+        self.job_id.action_resume()
+        return self._action_open()
+
+    def _is_large(self, periods):
+        """Tell whether there are more verdicts than anybody should wait for."""
+        query = "SELECT count(*) FROM (SELECT FROM discipline_compliance WHERE period_id = ANY(%s) LIMIT %s) x"
+        [(count,)] = self.env.execute_query(SQL(query, periods.ids, AT_ONCE + 1))
+        return count > AT_ONCE
+
+    def _replaying(self, periods, begin=0):
+        """Run the policy over one period after the other, beginning with the ``begin``-th, and say what came of it.
+
+        A period that was looked at before is looked at anew: what was found in it then is replaced.
+
+        :param periods: in the order of their dates
+        :return: generator of (periods done, all)
+        """
+        policy = self.policy_id.sudo()
+        for number in range(begin, len(periods)):
+            period, day = periods[number], periods[number].date_end + relativedelta(days=1)
+            gone, taken = self._fetch_before(period, day)
+            moved = policy._replay_period(period, gone, taken)
+            bought = policy._bought_after(self.company_id, moved, self.months)
+            self._insert_lines(period, moved, bought)
+            if number == len(periods) - 1:
+                self._sum_up(periods)
+            yield number + 1, len(periods)
+
+    def _fetch_before(self, period, day):
+        """Return what earlier periods of this replay took: customers, and {(manager, year, month): how many}.
+
+        :param date day: the day after the period, in whose month the cap counts
+        """
+        self.flush_recordset()
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM discipline_policy_replay_line WHERE replay_id = %s AND period_id = %s", self.id, period.id
+            )
+        )
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT v.customer_ref, CASE WHEN date_trunc('month', p.date_end + 1) = %(month)s THEN v.manager_ref END
+                  FROM discipline_policy_replay_line l
+                  JOIN discipline_compliance v ON v.id = l.verdict_id
+                  JOIN discipline_period p ON p.id = l.period_id
+                 WHERE l.replay_id = %(replay)s
+                """,
+                month=day.replace(day=1),
+                replay=self.id,
+            )
+        )
+        taken = defaultdict(int)
+        for _customer, manager in rows:
+            if manager:
+                taken[manager, day.year, day.month] += 1
+        return {customer for customer, _manager in rows}, taken
+
+    def _sum_up(self, periods):
+        """Write how many would have moved, how many of them bought, and the same in words."""
+        [(moved, managers, bought, total)] = self.env.execute_query(
+            SQL(
+                """
+                SELECT count(*), count(DISTINCT v.manager_ref), count(*) FILTER (WHERE l.bought),
+                       COALESCE(sum(l.amount) FILTER (WHERE l.bought), 0)
+                  FROM discipline_policy_replay_line l JOIN discipline_compliance v ON v.id = l.verdict_id
+                 WHERE l.replay_id = %s
+                """,
+                self.id,
+            )
+        )
+        self.sudo().write(
+            {
+                "moved_count": moved,
+                "bought_count": bought,
+                "summary": self._in_words(periods, moved, managers, bought, total),
+            }
+        )
+
+    def _in_words(self, periods, moved, managers, bought, total):
         """Return the result in one sentence or two."""
         first, last = min(periods.mapped("date_start")), max(periods.mapped("date_end"))
         span = f"{format_date(self.env, first)} – {format_date(self.env, last)}"
         if not moved:
             return self.env._("%(span)s: this policy would have moved nobody.", span=span)
-        buyers = [row for row in moved if bought.get(row.customer, 0) > 0]
-        total = sum(bought[row.customer] for row in buyers)
         return self.env._(
             "%(span)s: this policy would have moved %(moved)s customers of %(managers)s managers. %(bought)s of them "
             "(%(share)s %%) bought within %(months)s months all the same, for %(total)s.",
             span=span,
-            moved=len(moved),
-            managers=len({row.manager for row in moved}),
-            bought=len(buyers),
-            share=round(100 * len(buyers) / len(moved)),
+            moved=moved,
+            managers=managers,
+            bought=bought,
+            share=round(100 * bought / moved),
             months=self.months,
             total=self.currency_id.format(total),
         )
 
-    def _insert_lines(self, moved, bought):
-        """Insert the result in one statement: a base may have a hundred thousand of them."""
+    def _insert_lines(self, period, moved, bought):
+        """Insert what was found in a period in one statement: a base may have a hundred thousand of them."""
         if not moved:
             return
         rows = [
-            (row.customer, row.manager, row.period, row.verdict, row.missed, float(bought.get(row.customer, 0)))
-            for row in moved
+            (row.customer, row.manager, row.verdict, row.missed, float(bought.get(row.customer, 0))) for row in moved
         ]
-        self.flush_recordset()
         self.env.cr.execute(
             SQL(
                 """
                 INSERT INTO discipline_policy_replay_line
                        (replay_id, partner_id, user_id, period_id, verdict_id, abc_class_id, goal, attained, missed,
                         bought, amount, has_moved, create_uid, create_date, write_uid, write_date)
-                SELECT %(replay)s, p.id, u.id, n.period_id, v.id, v.abc_class_id, v.goal, v.attained, n.missed,
+                SELECT %(replay)s, p.id, u.id, %(period)s, v.id, v.abc_class_id, v.goal, v.attained, n.missed,
                        n.amount > 0, n.amount,
                        EXISTS (SELECT FROM discipline_redistribution_line l
                                 WHERE l.verdict_id = v.id AND l.state = 'applied'),
                        %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(c0)s::int[], %(c1)s::int[], %(c2)s::int[], %(c3)s::int[], %(c4)s::int[],
-                              %(c5)s::numeric[]) AS n(customer, manager, period_id, verdict, missed, amount)
+                  FROM unnest(%(c0)s::int[], %(c1)s::int[], %(c2)s::int[], %(c3)s::int[], %(c4)s::numeric[])
+                       AS n(customer, manager, verdict, missed, amount)
                   JOIN discipline_compliance v ON v.id = n.verdict
              LEFT JOIN res_partner p ON p.id = n.customer
              LEFT JOIN res_users u ON u.id = n.manager
                 """,
                 replay=self.id,
+                period=period.id,
                 uid=self.env.uid,
                 **{f"c{index}": list(column) for index, column in enumerate(zip(*rows, strict=True))},
             )
