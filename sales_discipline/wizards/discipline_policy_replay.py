@@ -147,9 +147,7 @@ class DisciplinePolicyReplay(models.TransientModel):
         """
         self.flush_recordset()
         self.env.cr.execute(
-            SQL(
-                "DELETE FROM discipline_policy_replay_line WHERE replay_id = %s AND period_id = %s", self.id, period.id
-            )
+            SQL("DELETE FROM discipline_policy_replay_line WHERE replay_id = %s AND period_id = %s", self.id, period.id)
         )
         rows = self.env.execute_query(
             SQL(
