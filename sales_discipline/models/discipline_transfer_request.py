@@ -38,7 +38,7 @@ class DisciplineTransferRequest(models.Model):
         [
             ("requested", "Requested"),
             ("agreed", "Agreed"),
-            ("applied", "Changed Hands"),
+            ("applied", "Transferred"),
             ("refused", "Refused"),
             ("withdrawn", "Withdrawn"),
         ],
