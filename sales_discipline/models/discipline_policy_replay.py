@@ -36,13 +36,14 @@ class DisciplinePolicy(models.Model):
 
         :param periods: closed periods of one company and one kind
         """
-        gone, taken, moved = set(), defaultdict(int), []
+        taken, moved = defaultdict(int), []
         for period in periods.sorted("date_start"):
-            moved += self._replay_period(period, gone, taken)
+            gone = SQL("SELECT unnest(%s::int[])", [row.customer for row in moved])
+            moved += list(self._replay_period(period, gone, taken))
         return moved
 
     def _replay_period(self, period, gone, taken):
-        """Return whom this policy would have moved after one closed period, and add them to ``gone`` and ``taken``.
+        """Yield whom this policy would have moved after one closed period, as ``Moved``, manager after manager.
 
         Read are the final verdicts as they were judged; the policy says only which of them withdraw. Looked at are the
         verdicts of whoever held the customer when the period was over, appeals that were granted, newcomers,
@@ -50,15 +51,15 @@ class DisciplinePolicy(models.Model):
         have had him afterwards, and what that manager would have done, nobody knows. Deals in a late stage are not
         looked at.
 
-        :param set gone: customers who moved after an earlier period
-        :param defaultdict taken: {(manager, year, month): customers taken from him}
+        :param SQL gone: query of the customers who moved after an earlier period
+        :param defaultdict taken: {(manager, year, month): customers taken from him}; what is yielded is added
         """
         self.ensure_one()
         day = period.date_end + relativedelta(days=1)
         rows = self.env["discipline.exception"].sudo()._in_force(period.company_id, day, day, ("keep",))
-        spared = gone | {row[0] for row in rows}
-        moved, most, start = [], self.cap_per_manager, str(period.date_start)
-        for manager, rows in groupby(self._replay_rows(period), key=itemgetter(0)):
+        spared = {row[0] for row in rows}
+        most, start = self.cap_per_manager, str(period.date_start)
+        for manager, rows in groupby(self._replay_rows(period, gone), key=itemgetter(0)):
             own = {customer: found for _manager, customer, *found in rows if customer not in spared}
             month = (manager, day.year, day.month)
             cap = most and most - taken[month]
@@ -66,18 +67,22 @@ class DisciplinePolicy(models.Model):
                 continue
             chosen = engine.capped([(customer, found[2]) for customer, found in own.items()], cap, start)
             taken[month] += len(chosen)
-            gone.update(chosen)
-            moved += [Moved(customer, manager, period.id, *own[customer][:2], day) for customer in chosen]
-        return moved
+            for customer in chosen:
+                yield Moved(customer, manager, period.id, *own[customer][:2], day)
 
-    def _replay_rows(self, period):
-        """Yield the rows of ``_replay_sql`` some at a time: there may be a million of them, and few stay."""
-        cr = self.env.cr
-        cr.execute(self._replay_sql(period))
-        while rows := cr.fetchmany(SOME):
+    def _replay_rows(self, period, gone):
+        """Yield the rows of ``_replay_sql`` some at a time: there may be a million of them.
+
+        The server keeps them, so others may be read and written in between.
+        """
+        # all of them are read: a plan that has the first ones soon would take longer
+        self.env.cr.execute("SET LOCAL cursor_tuple_fraction TO 1")
+        self.env.cr.execute(SQL("DECLARE discipline_replay NO SCROLL CURSOR FOR %s", self._replay_sql(period, gone)))
+        while rows := self.env.execute_query(SQL("FETCH %s FROM discipline_replay", SOME)):
             yield from rows
+        self.env.cr.execute("CLOSE discipline_replay")
 
-    def _replay_sql(self, period):
+    def _replay_sql(self, period, gone):
         """Return SQL of rows (manager, customer, verdict, missed periods, attained share) that may withdraw.
 
         The set-based twin of ``engine.policy.deciding``: of the last so many judged periods of one manager and
@@ -114,6 +119,8 @@ class DisciplinePolicy(models.Model):
                                           AND a.date_from <= l.date_end + 1
                                           AND (a.date_to IS NULL OR a.date_to > l.date_end + 1)
              WHERE l.missed = 1 AND l.found >= l.needed AND l.period_id = %(period)s
+               -- not NOT EXISTS: whatever PostgreSQL expects of lines that were just written, this is hashed
+               AND l.customer_ref NOT IN (%(gone)s)
           ORDER BY l.manager_ref, l.id
             """,
             classes=self.line_ids.abc_class_id.ids,
@@ -127,6 +134,7 @@ class DisciplinePolicy(models.Model):
             kind=period.kind,
             last=period.date_start,
             period=period.id,
+            gone=gone,
         )
 
     def _missed_sql(self):

@@ -1,4 +1,5 @@
 from collections import defaultdict
+from itertools import islice
 
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
@@ -8,6 +9,8 @@ from odoo.tools.misc import format_date
 
 #: verdicts that are looked through while the person waits; more of them go on in the background
 AT_ONCE = 50_000
+#: customers whose purchases are read, and who are written, at a time
+SOME = 20_000
 
 
 class DisciplinePolicyReplay(models.TransientModel):
@@ -121,8 +124,8 @@ class DisciplinePolicyReplay(models.TransientModel):
         [(count,)] = self.env.execute_query(SQL(query, periods.ids, AT_ONCE + 1))
         return count > AT_ONCE
 
-    def _replaying(self, periods, begin=0):
-        """Run the policy over one period after the other, beginning with the ``begin``-th, and say what came of it.
+    def _replaying(self, periods, position=0):
+        """Run the policy over one period after the other, beginning at a position, and say what came of it.
 
         A period that was looked at before is looked at anew: what was found in it then is replaced.
 
@@ -130,18 +133,22 @@ class DisciplinePolicyReplay(models.TransientModel):
         :return: generator of (periods done, all)
         """
         policy = self.policy_id.sudo()
-        for number in range(begin, len(periods)):
+        for number in range(position, len(periods)):
             period, day = periods[number], periods[number].date_end + relativedelta(days=1)
-            gone, taken = self._fetch_before(period, day)
+            gone, taken = self._before(period, day)
             moved = policy._replay_period(period, gone, taken)
-            bought = policy._bought_after(self.company_id, moved, self.months)
-            self._insert_lines(period, moved, bought)
+            while some := list(islice(moved, SOME)):
+                self._insert_lines(period, some, policy._bought_after(self.company_id, some, self.months))
+            self.env["discipline.policy.replay.line"].invalidate_model()
+            self.invalidate_recordset(["line_ids"])
             if number == len(periods) - 1:
                 self._sum_up(periods)
             yield number + 1, len(periods)
 
-    def _fetch_before(self, period, day):
-        """Return what earlier periods of this replay took: customers, and {(manager, year, month): how many}.
+    def _before(self, period, day):
+        """Return what earlier periods of this replay took: SQL of the customers, {(manager, year, month): how many}.
+
+        What was found in the period itself before is deleted.
 
         :param date day: the day after the period, in whose month the cap counts
         """
@@ -149,24 +156,25 @@ class DisciplinePolicyReplay(models.TransientModel):
         self.env.cr.execute(
             SQL("DELETE FROM discipline_policy_replay_line WHERE replay_id = %s AND period_id = %s", self.id, period.id)
         )
+        earlier = SQL(
+            """
+            discipline_policy_replay_line l JOIN discipline_compliance v ON v.id = l.verdict_id
+             WHERE l.replay_id = %s
+            """,
+            self.id,
+        )
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT v.customer_ref, CASE WHEN date_trunc('month', p.date_end + 1) = %(month)s THEN v.manager_ref END
-                  FROM discipline_policy_replay_line l
-                  JOIN discipline_compliance v ON v.id = l.verdict_id
-                  JOIN discipline_period p ON p.id = l.period_id
-                 WHERE l.replay_id = %(replay)s
+                SELECT v.manager_ref, count(*) FROM %s AND l.period_id IN (
+                       SELECT id FROM discipline_period WHERE date_trunc('month', date_end + 1) = %s) GROUP BY 1
                 """,
-                month=day.replace(day=1),
-                replay=self.id,
+                earlier,
+                day.replace(day=1),
             )
         )
-        taken = defaultdict(int)
-        for _customer, manager in rows:
-            if manager:
-                taken[manager, day.year, day.month] += 1
-        return {customer for customer, _manager in rows}, taken
+        taken = defaultdict(int, {(manager, day.year, day.month): count for manager, count in rows})
+        return SQL("SELECT v.customer_ref FROM %s", earlier), taken
 
     def _sum_up(self, periods):
         """Write how many would have moved, how many of them bought, and the same in words."""
@@ -237,8 +245,6 @@ class DisciplinePolicyReplay(models.TransientModel):
                 **{f"c{index}": list(column) for index, column in enumerate(zip(*rows, strict=True))},
             )
         )
-        self.env["discipline.policy.replay.line"].invalidate_model()
-        self.invalidate_recordset(["line_ids"])
 
     def action_open_lines(self):
         """Open the customers as a list, by manager."""
