@@ -17,8 +17,8 @@ from .errors import Trouble
 from .layout import HOME, LOGS, VENV, short_socket_folder
 from .steps import run, step
 
-#: more than everybody needs; a server that measures is set up as an administrator would set up a large one, and one for
-#: tests makes no statistics by itself: in the middle of a test it would find none of the rows that are not committed yet
+#: more than everybody needs: a server that measures is set up as an administrator would set up a large one. One for
+#: tests makes no statistics by itself: in the middle of a test they would know nothing of what is not committed yet
 SETTINGS = {
     "run": (),
     "test": ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off"),
