@@ -112,16 +112,22 @@ class DisciplinePolicy(models.Model):
             ), looked AS (
                 SELECT *, upto - COALESCE(lag(upto, of) OVER chain, 0) AS found FROM counted
                 WINDOW chain AS (PARTITION BY customer_ref, manager_ref ORDER BY date_start)
+            ), found AS (
+                SELECT l.manager_ref, l.customer_ref, l.id, l.found::int AS missed,
+                       l.attained::float / l.goal AS share, FALSE AS gone
+                  FROM looked l
+                  JOIN discipline_assignment a ON a.customer_ref = l.customer_ref AND a.manager_ref = l.manager_ref
+                                              AND a.date_from <= l.date_end + 1
+                                              AND (a.date_to IS NULL OR a.date_to > l.date_end + 1)
+                 WHERE l.missed = 1 AND l.found >= l.needed AND l.period_id = %(period)s
+             UNION ALL
+                -- looked at together: whatever PostgreSQL expects of lines that were just written, one sort is enough
+                SELECT NULL, g.customer, NULL, NULL, NULL, TRUE FROM (%(gone)s) AS g(customer)
             )
-            SELECT l.manager_ref, l.customer_ref, l.id, l.found::int, l.attained::float / l.goal
-              FROM looked l
-              JOIN discipline_assignment a ON a.customer_ref = l.customer_ref AND a.manager_ref = l.manager_ref
-                                          AND a.date_from <= l.date_end + 1
-                                          AND (a.date_to IS NULL OR a.date_to > l.date_end + 1)
-             WHERE l.missed = 1 AND l.found >= l.needed AND l.period_id = %(period)s
-               -- not NOT EXISTS: whatever PostgreSQL expects of lines that were just written, this is hashed
-               AND l.customer_ref NOT IN (%(gone)s)
-          ORDER BY l.manager_ref, l.id
+            SELECT manager_ref, customer_ref, id, missed, share
+              FROM (SELECT *, bool_or(gone) OVER (PARTITION BY customer_ref) AS moved FROM found) f
+             WHERE NOT moved
+          ORDER BY manager_ref, id
             """,
             classes=self.line_ids.abc_class_id.ids,
             needed=[self._rule_for(row)[0] for row in self.line_ids.abc_class_id],
