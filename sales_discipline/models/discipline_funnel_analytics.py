@@ -9,6 +9,7 @@ from operator import add
 
 from odoo import api, models
 from odoo.tools import SQL
+from odoo.tools.misc import formatLang
 
 from ..engine import statistics
 from ..engine.funnel import against_mix, apportion, decompose
@@ -483,5 +484,5 @@ class DisciplineFunnelAnalytics(models.AbstractModel):
         return self.env._(
             "Reason “%(reason)s”: %(ratio)s times the company's share.",
             reason=self._reason_names([reason]).get(reason, ""),
-            ratio=round(ratio, 1),
+            ratio=formatLang(self.env, ratio, digits=1),
         )
