@@ -129,10 +129,11 @@ def _looked_at(bench, period):
     replay = env["discipline.policy.replay"].create({"policy_id": period.policy_id.id})
     with bench.timed("replay of the policy over the closed months") as took:
         replay.action_replay()
-        # as the scheduled action does it
-        replay.job_id.sudo()._run()
+        if job := replay.job_id.sudo():
+            # as the scheduled action does it
+            job._run()
     bench.say(f"{replay.summary}")
-    bench.within("replay of the policy", took, 60)
+    bench.within("replay of the policy", took, 10)
     bench.within("peak memory of the worker, replaying", took.memory, 400, "MB")
     # as if they had moved ten days ago
     bench.cr.execute("UPDATE discipline_redistribution_line SET applied_on = applied_on - 10 WHERE state = 'applied'")
