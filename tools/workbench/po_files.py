@@ -28,12 +28,11 @@ def merge(folder):
         translation.metadata = dict(template.metadata, Language=path.stem)
         translation.metadata["Plural-Forms"] = PLURALS.get(path.stem.split("_")[0], "nplurals=2; plural=(n != 1);")
         for entry in sorted(template, key=lambda entry: entry.msgid):
-            translated = old.get((entry.msgctxt, entry.msgid), "")
             translation.append(
                 polib.POEntry(
                     msgid=entry.msgid,
                     msgctxt=entry.msgctxt,
-                    msgstr=translated if translated != entry.msgid else "",
+                    msgstr=old.get((entry.msgctxt, entry.msgid), ""),
                     occurrences=entry.occurrences,
                     comment=entry.comment,
                     flags=[flag for flag in entry.flags if flag != "fuzzy"],
