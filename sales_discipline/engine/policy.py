@@ -1,9 +1,11 @@
 """When a customer is withdrawn, and who is spared."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import blake2b
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,24 @@ def hashed(*parts: object) -> int:
     return int.from_bytes(blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest(), "big")
 
 
-def capped(candidates: Sequence[tuple[int, float]], cap: int, seed: str) -> list[int]:
+def ranked(candidates: Iterable[tuple[int, float]], seed: str) -> Iterator[int]:
+    """Yield one manager's customers, the most neglected first; of equally neglected ones a hash decides.
+
+    Where only the first ones are asked for, the others are not hashed.
+
+    :param candidates: (customer, attained share of the goals that decide)
+    """
+    alike = defaultdict(list)
+    for customer, share in candidates:
+        alike[share].append(customer)
+    for share in sorted(alike):
+        yield from sorted(alike[share], key=lambda customer: hashed(seed, customer))
+
+
+def capped(candidates: Iterable[tuple[int, float]], cap: int, seed: str) -> list[int]:
     """Return the customers that one manager loses at most, the most neglected first.
 
     :param candidates: (customer, attained share of the goals that decide)
     :param cap: the most that may be taken in the month; 0 means all
     """
-    order = sorted(candidates, key=lambda row: (row[1], hashed(seed, row[0])))
-    return [customer for customer, _share in (order[:cap] if cap else order)]
+    return list(islice(ranked(candidates, seed), cap or None))

@@ -178,15 +178,17 @@ class DisciplineCompliance(models.Model):
                 )
 
     @api.model
-    def _plans(self, period, days, away):
+    def _plans(self, period, days, away, exceptions):
         """Return the goals of managers who hold a customer all the period, as rows (user id, n, goal, excused, dues).
 
         They depend on the manager's presence only; user id 0 stands for everybody who was never away. The rule is
         the engine's: a window is excused if he was there for less than half of its days, and due on its last day on
         which he is there.
+
+        :param exceptions: see :meth:`_exceptions_in_force`
         """
         goals = {row[6] for row in self._governing_norms(period)} | {
-            row[2] for row in self._exceptions_in_force(period) if row[1] == "own_norm"
+            row[2] for row in exceptions if row[1] == "own_norm"
         }
         rows = []
         for n in sorted({min(goal, len(days)) for goal in goals}):
@@ -213,16 +215,17 @@ class DisciplineCompliance(models.Model):
         )
 
     @api.model
-    def _governing_sql(self, period, partner_ids, snapshot=None):
+    def _governing_sql(self, period, partner_ids, snapshot=None, exceptions=None):
         """Return the part of the statement that says what governs each customer of a batch in the period.
 
         It defines ``span`` (who held him, in order), ``gov`` (class, team, norm and number of windows) and what they
         rest on; ``gov`` names the kind of period of his norm, which may be another one than this period's.
         """
         snapshot = snapshot or self._rests_on(period, partner_ids)
+        exceptions = self._exceptions_in_force(period) if exceptions is None else exceptions
         norms = self._governing_norms(period)
         teams = [(int(user), team) for user, team in snapshot["teams"].items()]
-        exceptions = [row for row in self._exceptions_in_force(period) if row[1] == "own_norm"]
+        own_norms = [row for row in exceptions if row[1] == "own_norm"]
         return SQL(
             """
             team AS (SELECT * FROM unnest(%(team_users)s::int[], %(team_ids)s::int[]) AS t(user_id, team_id)),
@@ -284,10 +287,10 @@ class DisciplineCompliance(models.Model):
             n_until=[row[4] for row in norms],
             n_id=[row[5] for row in norms],
             n_goal=[row[6] for row in norms],
-            x_partner=[row[0] for row in exceptions],
-            x_goal=[row[2] for row in exceptions],
-            x_from=[row[3] for row in exceptions],
-            x_until=[row[4] for row in exceptions],
+            x_partner=[row[0] for row in own_norms],
+            x_goal=[row[2] for row in own_norms],
+            x_from=[row[3] for row in own_norms],
+            x_until=[row[4] for row in own_norms],
             among_own=among("partner_id", partner_ids),
             among_assigned=among("a.customer_ref", partner_ids),
             among_based=among("c.partner_id", partner_ids),
@@ -299,13 +302,12 @@ class DisciplineCompliance(models.Model):
         )
 
     @api.model
-    def _spared(self, period):
-        """Return when nothing is asked about a customer, as (customer, manager or 0 for all, first day, last day)."""
-        rows = [
-            (partner, 0, low, high)
-            for partner, kind, _goal, low, high in self._exceptions_in_force(period)
-            if kind == "pause"
-        ]
+    def _spared(self, period, exceptions):
+        """Return when nothing is asked about a customer, as (customer, manager or 0 for all, first day, last day).
+
+        :param exceptions: see :meth:`_exceptions_in_force`
+        """
+        rows = [(partner, 0, low, high) for partner, kind, _goal, low, high in exceptions if kind == "pause"]
         rows += self.env.execute_query(
             SQL(
                 "SELECT customer_ref, manager_ref, unreachable_from, %s::date FROM discipline_compliance "
@@ -322,10 +324,10 @@ class DisciplineCompliance(models.Model):
         away = {
             int(user): frozenset(fields.Date.to_date(day) for day in gone) for user, gone in snapshot["away"].items()
         }
-        plans = self._plans(period, days, away)
+        exceptions = self._exceptions_in_force(period)
+        plans = self._plans(period, days, away, exceptions)
         gone = [(user, day) for user, gone_days in away.items() for day in sorted(gone_days)]
-        spared = self._spared(period)
-        attempts = self.env["discipline.outcome"].sudo().with_context(active_test=False)
+        spared = self._spared(period, exceptions)
         return SQL(
             """
             WITH day AS (SELECT d, i FROM unnest(%(days)s::date[]) WITH ORDINALITY AS t(d, i)),
@@ -472,9 +474,9 @@ class DisciplineCompliance(models.Model):
                             excluded.asked, excluded.goal, excluded.attained, excluded.counted, excluded.rejected,
                             excluded.attempts, excluded.excused, excluded.overload, excluded.due_next, excluded.state)
             """,
-            governing=self._governing_sql(period, partner_ids, snapshot),
+            governing=self._governing_sql(period, partner_ids, snapshot, exceptions),
             kind=period.kind,
-            attempts=attempts.search([("is_attempt", "=", True)]).ids,
+            attempts=list(self.env["discipline.outcome"]._attempt_ids()),
             s_customer=[row[0] for row in spared],
             s_user=[row[1] for row in spared],
             s_from=[row[2] for row in spared],

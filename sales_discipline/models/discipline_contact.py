@@ -283,14 +283,8 @@ class DisciplineContact(models.Model):
         people.commercial_partner_id.fetch(["customer_group_id", "discipline_id", "company_id", "name"])
         channels = self.env["discipline.channel"].sudo().with_context(active_test=False).search([])
         usual = {channel.id: channel.outcome_id.id for channel in channels}
-        attempts = set(
-            self.env["discipline.outcome"]
-            .sudo()
-            .with_context(active_test=False)
-            .search([("is_attempt", "=", True)])
-            .ids
-        )
-        own = self.env["res.company"].sudo().search([]).partner_id
+        attempts = self.env["discipline.outcome"]._attempt_ids()
+        own = self.env["res.company"]._discipline_all().partner_id
         # iterated, the records read together what each of them is asked for
         by_id = {person.id: person for person in people}
         days = {}

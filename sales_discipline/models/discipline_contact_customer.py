@@ -106,11 +106,7 @@ class DisciplineContact(models.Model):
                        IS DISTINCT FROM (n.touch, n.talk, n.counted)
                 """,
                 list(partner_ids),
-                self.env["discipline.outcome"]
-                .sudo()
-                .with_context(active_test=False)
-                .search([("is_attempt", "=", True)])
-                .ids,
+                list(self.env["discipline.outcome"]._attempt_ids()),
             )
         )
         self.env["discipline.customer"].invalidate_model(columns)

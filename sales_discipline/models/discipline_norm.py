@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import ormcache
 
 # the fewest working days that a calendar of five days a week leaves in a period with two public holidays
 SHORTEST = {"month": 18, "week": 3}
@@ -9,6 +10,7 @@ class DisciplineNorm(models.Model):
     """How many contacts a customer of a class is owed in a period. The team's own norm wins over the general one."""
 
     _name = "discipline.norm"
+    _inherit = "discipline.cached"
     _description = "Norm of Contacts"
     _order = "abc_class_id, team_id, valid_from desc"
 
@@ -143,12 +145,13 @@ class DisciplineNorm(models.Model):
             )
 
     @api.model
+    @ormcache("company.id", "date_from", "date_to")
     def _norm_rows(self, company, date_from, date_to):
         """Return the norms that can govern a day from ``date_from`` to ``date_to``, as rows for SQL.
 
         Norms a week and norms a month are in it together: a team's own norm hides the general one of either kind.
 
-        :return: list of (class id, team id or 0, kind, first day, day after the last, norm id, goal); for a class and
+        :return: tuple of (class id, team id or 0, kind, first day, day after the last, norm id, goal); for a class and
             team the company's own norm hides the one for every company.
         """
         norms = self.sudo().search(
@@ -165,4 +168,4 @@ class DisciplineNorm(models.Model):
                 until = following.valid_from if following else fields.Date.to_date("9999-01-01")
                 if until > date_from:
                     rows.append((abc_class, team, norm.period, norm.valid_from, until, norm.id, norm.goal))
-        return rows
+        return tuple(rows)

@@ -1,10 +1,12 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.tools import ormcache
 
 
 class DisciplineOutcome(models.Model):
     """What came of a contact."""
 
     _name = "discipline.outcome"
+    _inherit = "discipline.cached"
     _description = "Outcome of a Contact"
     _order = "sequence, id"
 
@@ -22,3 +24,9 @@ class DisciplineOutcome(models.Model):
     is_refusal = fields.Boolean("Refusal", help="The customer refused: the reason is asked.")
 
     _name_uniq = models.Constraint("UNIQUE(name)", "There is already an outcome with this name.")
+
+    @api.model
+    @ormcache()
+    def _attempt_ids(self):
+        """Return the ids of the outcomes in which nobody was reached, archived ones too: every logged contact asks."""
+        return tuple(self.sudo().with_context(active_test=False).search([("is_attempt", "=", True)]).ids)

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL
+from odoo.tools import SQL, ormcache
 from odoo.tools.misc import format_date
 
 from .res_users import ADMINISTRATOR
@@ -31,6 +31,7 @@ class DisciplinePeriod(models.Model):
     state = fields.Selection([("open", "Open"), ("closed", "Closed")], default="open", required=True, readonly=True)
     working_days = fields.Integer(readonly=True)
     policy_id = fields.Many2one("discipline.policy", readonly=True, ondelete="restrict")
+    name_in_sentence = fields.Char("Name within a Sentence", compute="_compute_name_in_sentence")
     closing_at = fields.Datetime("Facts Until", readonly=True, help="Contacts logged later do not change its verdicts.")
     closed_at = fields.Datetime(readonly=True)
     closed_by_id = fields.Many2one("res.users", "Closed by", readonly=True, ondelete="set null")
@@ -63,12 +64,20 @@ class DisciplinePeriod(models.Model):
                 month = format_date(self.env, period.date_start, date_format="LLLL y")
                 period.display_name = month[:1].upper() + month[1:]
 
+    @api.depends("kind", "date_start")
+    @api.depends_context("lang")
+    def _compute_name_in_sentence(self):
+        for period in self:
+            if not period.date_start or period.kind == "week":
+                period.name_in_sentence = period.display_name
+            else:
+                period.name_in_sentence = format_date(self.env, period.date_start, date_format="LLLL y")
+
     def _in_a_sentence(self):
         """Return the period's name as it stands within a sentence: a month is not capitalized in every language."""
         self.ensure_one()
-        if self.kind == "week":
-            return self.display_name
-        return format_date(self.env, self.date_start, date_format="LLLL y")
+        # a thousand sentences are about few periods: the field remembers it
+        return self.name_in_sentence
 
     @api.depends("date_end", "policy_id.closing_days")
     def _compute_closable_from(self):
@@ -143,10 +152,11 @@ class DisciplinePeriod(models.Model):
         return found
 
     @api.model
+    @ormcache("company.id")
     def _kinds(self, company):
-        """Return the kinds of period that the company's norms use."""
+        """Return the kinds of period that the company's norms use; whatever changes a norm empties the cache."""
         norms = self.env["discipline.norm"].sudo().search([("company_id", "in", [company.id, False])])
-        return sorted(set(norms.mapped("period"))) or ["month"]
+        return tuple(sorted(set(norms.mapped("period")))) or ("month",)
 
     def _refresh_snapshot(self):
         """Bring what an open period's verdicts rest on up to date, and return it.

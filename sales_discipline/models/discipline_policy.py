@@ -1,6 +1,7 @@
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import ormcache
 from odoo.tools.misc import format_date
 
 PRESETS = {
@@ -13,6 +14,7 @@ class DisciplinePolicy(models.Model):
     """The rules of counting and of redistribution, a version per date: a new version never changes the past."""
 
     _name = "discipline.policy"
+    _inherit = "discipline.cached"
     _description = "Policy"
     _order = "company_id, valid_from desc, id desc"
 
@@ -316,8 +318,16 @@ class DisciplinePolicy(models.Model):
     @api.model
     def _policy_on(self, company, day):
         """Return the policy that governs ``company`` on ``day``: the latest version, or the first one before that."""
+        versions = self._versions(company)
+        chosen = next((version for since, version in versions if since <= day), versions[-1][1] if versions else ())
+        return self.sudo().browse(chosen)
+
+    @api.model
+    @ormcache("company.id")
+    def _versions(self, company):
+        """Return (first day, id) of a company's policies, the latest first."""
         policies = self.sudo().search([("company_id", "=", company.id)], order="valid_from desc, id desc")
-        return policies.filtered(lambda policy: policy.valid_from <= day)[:1] or policies[-1:]
+        return tuple((policy.valid_from, policy.id) for policy in policies)
 
     @api.model
     def _ensure_default(self, companies=None):

@@ -1,7 +1,7 @@
 """Missed norms: who is withdrawn from whom, after protection, cooldown and cap."""
 
 from datetime import timedelta
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 
 from odoo import api, models
@@ -24,7 +24,8 @@ class DisciplineRedistribution(models.Model):
     def _withdrawn(self, period):
         """Return whose norm was missed so that the policy withdraws them, after protection, cooldown and cap.
 
-        Read row by row, manager after manager: of hundreds of thousands who could be withdrawn the cap leaves few.
+        Of hundreds of thousands who missed theirs the cap leaves few, so whether their earlier periods withdraw them is
+        looked up for as many as the cap lets go, the most neglected first, then for twice as many, and so on.
 
         :return: {customer id: ids of the verdicts that decide, the newest first, which is the one of ``period``}
         """
@@ -33,18 +34,34 @@ class DisciplineRedistribution(models.Model):
         most = rules.cap_per_manager
         lost = self._lost_this_month(company, today) if most else {}
         seed = str(period.date_start)
-        self._flush_withdrawn()
-        cr, chosen = self.env.cr, {}
-        cr.execute(self._withdrawn_sql(period, rules, today))
-        rows = (row for some in iter(lambda: cr.fetchmany(SOME), []) for row in some)
-        for manager, group in groupby(rows, key=itemgetter(0)):
-            bases = {customer: (share, basis) for _manager, customer, share, basis in group}
-            cap = most and most - lost.get(manager, 0)
-            if most and cap <= 0:
-                continue
-            shares = [(customer, share) for customer, (share, _basis) in bases.items()]
-            chosen.update((customer, bases[customer][1]) for customer in policy.capped(shares, cap, seed))
+        waiting, room = {}, {}
+        for manager, rows in groupby(self._missed_rows(period, rules, today), key=itemgetter(0)):
+            room[manager] = most - lost.get(manager, 0) if most else len(rows := list(rows))
+            if room[manager] > 0:
+                waiting[manager] = policy.ranked([row[1:] for row in rows], seed)
+        chosen, times = {}, 1
+        while waiting:
+            asked = {manager: list(islice(queue, times * room[manager])) for manager, queue in waiting.items()}
+            bases = self._missed_bases(period, rules, asked)
+            for manager, customers in asked.items():
+                found = [customer for customer in customers if customer in bases][: room[manager]]
+                chosen.update((customer, bases[customer]) for customer in found)
+                if len(customers) < times * room[manager] or len(found) == room[manager]:
+                    del waiting[manager]
+                room[manager] -= len(found)
+            times *= 2
         return dict(sorted(chosen.items()))
+
+    def _missed_rows(self, period, rules, today):
+        """Yield (manager, customer, attained share) of whose norm was missed in a period, manager after manager."""
+        self._flush_withdrawn()
+        cr = self.env.cr
+        # PostgreSQL expects a few customers who are still their manager's, and would look each of a million up
+        cr.execute("SET LOCAL enable_nestloop TO off")
+        cr.execute(self._missed_rows_sql(period, rules, today))
+        for rows in iter(lambda: cr.fetchmany(SOME), []):
+            yield from rows
+        cr.execute("SET LOCAL enable_nestloop TO DEFAULT")
 
     def _flush_withdrawn(self):
         for name in (
@@ -61,70 +78,83 @@ class DisciplineRedistribution(models.Model):
         self.env["res.partner"].flush_model(["commercial_partner_id", "customer_group_id"])
 
     @api.model
-    def _withdrawn_sql(self, period, rules, today):
-        """Return SQL of rows (manager, customer, attained share, ids of the deciding verdicts), by manager.
+    def _missed_rows_sql(self, period, rules, today):
+        """Return SQL of rows (manager, customer, attained share) that may be withdrawn after ``period``, by manager.
 
-        The set-based twin of ``engine.policy.deciding``: the period's verdict is missed and held by the present
-        manager, who is no newcomer and whom nothing spares; of his last so many judged periods so many are missed.
+        The period's verdict is missed and held by the present manager, who is no newcomer and whom nothing spares.
         """
-        classes = rules.line_ids.abc_class_id
         return SQL(
             """
-            WITH rule AS (SELECT * FROM unnest(%(classes)s::int[], %(needed)s::int[], %(of)s::int[])
-                                     AS t(abc_class_id, needed, of)),
-            candidate AS MATERIALIZED (
-                -- counted together, not compared: PostgreSQL expects few of either and would compare each with each; of
-                -- a customer there is one verdict, held by his present manager
-                SELECT x.customer_ref, max(x.id) AS id, max(x.manager_ref) AS manager_ref, max(x.share) AS share,
-                       max(x.needed) AS needed, max(x.of) AS of
-                  FROM (
-                    SELECT v.id, v.customer_ref, v.manager_ref, v.attained::float / v.goal AS share,
-                           COALESCE(r.needed, %(any_needed)s) AS needed, COALESCE(r.of, %(any_of)s) AS of,
-                           FALSE AS spared
+            -- counted together, not compared: PostgreSQL expects few of either and would compare each with each; of a
+            -- customer there is one verdict, held by his present manager
+            SELECT max(x.manager_ref), x.customer_ref, max(x.share)
+              FROM (SELECT v.customer_ref, v.manager_ref, v.attained::float / v.goal AS share, FALSE AS spared
                       FROM discipline_compliance v
                       JOIN discipline_period p ON p.id = v.period_id
                       JOIN discipline_customer c ON c.partner_id = v.customer_ref AND c.user_id = v.manager_ref
                  LEFT JOIN res_users u ON u.id = v.manager_ref
-                 LEFT JOIN rule r ON r.abc_class_id = v.abc_class_id
                      WHERE v.period_id = %(period)s AND c.in_base AND %(held)s AND %(missed)s
                        AND (u.discipline_newcomer_since IS NULL
                             OR %(today)s >= u.discipline_newcomer_since + 30 * %(newcomer)s)
                  UNION ALL
-                    SELECT NULL, s.customer_ref, NULL, NULL, NULL, NULL, TRUE FROM (%(spared)s) s
-                  ) x
-              GROUP BY x.customer_ref HAVING NOT bool_or(x.spared)
-            )
-            SELECT c.manager_ref, c.customer_ref, c.share, ARRAY[c.id]
-              FROM candidate c WHERE c.of <= 1 AND c.needed <= 1
-             UNION ALL
-            SELECT c.manager_ref, c.customer_ref, c.share, h.basis
-              FROM candidate c
-        CROSS JOIN LATERAL (
-                   SELECT array_agg(j.id ORDER BY j.date_start DESC) FILTER (WHERE j.missed) AS basis
-                     FROM (SELECT v.id, p.date_start, %(missed)s AS missed
-                             FROM discipline_compliance v
-                             JOIN discipline_period p ON p.id = v.period_id
-                        LEFT JOIN res_users u ON u.id = v.manager_ref
-                            WHERE v.customer_ref = c.customer_ref AND v.manager_ref = c.manager_ref
-                              AND p.kind = %(kind)s AND p.date_start <= %(start)s AND %(held)s
-                         ORDER BY p.date_start DESC LIMIT c.of) j) h
-             WHERE c.of > 1 AND cardinality(h.basis) >= c.needed
+                    SELECT s.customer_ref, NULL, NULL, TRUE FROM (%(spared)s) s) x
+          GROUP BY x.customer_ref HAVING NOT bool_or(x.spared)
           ORDER BY 1
             """,
-            classes=classes.ids,
-            needed=[rules._rule_for(row)[0] for row in classes],
-            of=[rules._rule_for(row)[1] for row in classes],
-            any_needed=rules.missed_needed,
-            any_of=rules.missed_of,
             held=rules._held_against_sql(),
             missed=rules._missed_sql(),
             spared=self._spared_sql(period.company_id, rules, today),
             period=period.id,
-            kind=period.kind,
-            start=period.date_start,
             today=today,
             newcomer=rules.newcomer_months,
         )
+
+    @api.model
+    def _missed_bases(self, period, rules, asked):
+        """Return {customer id: ids of the verdicts that decide, the newest first} of those whom the policy withdraws.
+
+        The set-based twin of ``engine.policy.deciding``: of the manager's last so many judged periods so many are
+        missed.
+
+        :param dict asked: {manager: customers}, who missed the norm of ``period``
+        """
+        classes = rules.line_ids.abc_class_id
+        pairs = [(customer, manager) for manager, customers in asked.items() for customer in customers]
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT c.customer_ref, h.basis
+                  FROM unnest(%(customers)s::int[], %(managers)s::int[]) AS n(customer, manager)
+                  JOIN discipline_compliance c ON c.customer_ref = n.customer AND c.manager_ref = n.manager
+                   AND c.period_id = %(period)s
+             LEFT JOIN unnest(%(classes)s::int[], %(needed)s::int[], %(of)s::int[]) AS r(abc_class_id, needed, of)
+                    ON r.abc_class_id = c.abc_class_id
+            CROSS JOIN LATERAL (
+                       SELECT array_agg(j.id ORDER BY j.date_start DESC) FILTER (WHERE j.missed) AS basis
+                         FROM (SELECT v.id, p.date_start, %(missed)s AS missed
+                                 FROM discipline_compliance v
+                                 JOIN discipline_period p ON p.id = v.period_id
+                            LEFT JOIN res_users u ON u.id = v.manager_ref
+                                WHERE v.customer_ref = c.customer_ref AND v.manager_ref = c.manager_ref
+                                  AND p.kind = %(kind)s AND p.date_start <= %(start)s AND %(held)s
+                             ORDER BY p.date_start DESC LIMIT COALESCE(r.of, %(any_of)s)) j) h
+                 WHERE cardinality(h.basis) >= COALESCE(r.needed, %(any_needed)s)
+                """,
+                customers=[pair[0] for pair in pairs],
+                managers=[pair[1] for pair in pairs],
+                classes=classes.ids,
+                needed=[rules._rule_for(row)[0] for row in classes],
+                of=[rules._rule_for(row)[1] for row in classes],
+                any_needed=rules.missed_needed,
+                any_of=rules.missed_of,
+                held=rules._held_against_sql(),
+                missed=rules._missed_sql(),
+                period=period.id,
+                kind=period.kind,
+                start=period.date_start,
+            )
+        )
+        return dict(rows)
 
     @api.model
     def _spared(self, company, rules, today, partner_ids):

@@ -99,7 +99,7 @@ class MailActivity(models.Model):
         found = {}
         if not activities:
             return found
-        own = self.env["res.company"].sudo().search([]).partner_id
+        own = self.env["res.company"]._discipline_all().partner_id
         for model, rows in activities.grouped("res_model").items():
             if model not in self.env:
                 continue

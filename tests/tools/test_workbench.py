@@ -86,6 +86,15 @@ def test_tests_are_told_from_options_and_their_values(given, paths, options):
 
 
 @pytest.mark.parametrize(
+    ("options", "cores", "workers"),
+    [([], 1, None), ([], 2, "2"), (["-x"], 64, str(testing.WORKERS)), (["-n", "8"], 4, None), (["-n0"], 4, None)],
+)
+def test_all_tests_are_spread_over_the_cores_unless_a_person_says_how(options, cores, workers):
+    spread = testing.spread(options, cores)
+    assert (spread[1] if spread else None) == workers
+
+
+@pytest.mark.parametrize(
     ("given", "whole"),
     [
         ("", "server -c C -d D"),

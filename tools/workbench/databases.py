@@ -157,7 +157,7 @@ def scratch(env, source, purpose):
     """Lend a copy of a database under a name of its own; those that an interrupted run left behind are dropped."""
     if not postgres.own_server():
         for name in postgres.query(env, "select datname from pg_database").splitlines():
-            left = re.fullmatch(r"(?:test|test_odoo|lint|bench_run|bench_plain)_(\d+)", name)
+            left = re.fullmatch(r"(?:test|test_odoo|lint|bench_run|bench_plain)_(\d+)(?:-gw\d+)?", name)
             if left and not Path(f"/proc/{left[1]}").exists():
                 postgres.drop(env, name)
     name = f"{purpose}_{os.getpid()}"

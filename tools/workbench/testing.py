@@ -16,6 +16,8 @@ PLAIN = ("tests/engine", "tests/tools")
 # pytest's options whose value is a word of its own
 VALUED = ("-k", "-m", "-n", "-p", "-o", "-r", "-W", "--deselect", "--ignore", "--maxfail", "--durations")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+#: at most so many tests run at the same time: each needs an Odoo, a browser and PostgreSQL's share of a core
+WORKERS = 4
 
 
 def split(arguments):
@@ -32,6 +34,22 @@ def split(arguments):
         else:
             paths.append(argument)
     return paths, options
+
+
+def spread(options, cores):
+    """Return pytest's options that spread the files of tests over the processor's cores, each on its own database.
+
+    Files are given out in the order in which they are found, so that those of the whole system, the longest, begin
+    first. Where a person says how many run at the same time, nothing is added.
+
+    >>> spread(["-x"], 1)
+    []
+    >>> spread(["-n0"], 8)
+    []
+    """
+    if cores < 2 or any(option.startswith("-n") for option in options):
+        return []
+    return ["-n", str(min(cores, WORKERS)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def every_path():
@@ -59,9 +77,13 @@ def test(set_up):
     env = postgres.start("test")
     # a bridge is tested where the application that it bridges is, all others where they would be alone
     apart = [path for path in every if path.split("/")[0] in bridges()]
+    spreading = [] if paths else spread(options, len(os.sched_getaffinity(0)))
     codes = [
-        _pytest(env, group, options, databases.addon_template(env, names))
-        for group, names in (([path for path in every if path not in apart], core()), (apart, addons()))
+        _pytest(env, group, [*options, *more], databases.addon_template(env, names))
+        for group, names, more in (
+            ([path for path in every if path not in apart], core(), spreading),
+            (apart, addons(), []),
+        )
         if group
     ]
     return next((code for code in codes if code), 0)
