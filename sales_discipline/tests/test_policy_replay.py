@@ -1,6 +1,7 @@
 """A policy run over past periods: whom it would have moved, and who bought anyway."""
 
 from datetime import date, datetime
+from itertools import product
 from unittest.mock import patch
 
 from freezegun import freeze_time
@@ -8,7 +9,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from ..engine import verdicts
-from ..engine.policy import Judged, Rule, deciding
+from ..engine.policy import Judged, Rule, capped, deciding
 from ..wizards import discipline_policy_replay
 from .common import NOW
 from .verdict_common import VerdictCommon
@@ -81,18 +82,25 @@ class TestPolicyReplay(VerdictCommon):
             (row.customer_ref, row.period_id.date_start): row.id
             for row in self.env["discipline.compliance"].search([("period_id", "in", self.periods.ids)])
         }
-        for policy in (self.policy, self.balanced):
+        for policy, cap in product((self.policy, self.balanced), (0, 1, 2)):
+            # closed periods rest on it: nobody could write this
+            self.env.cr.execute("UPDATE discipline_policy SET cap_per_manager = %s WHERE id = %s", [cap, policy.id])
             self.env.cr.execute("UPDATE discipline_period SET policy_id = %s", [policy.id])
             self.env.invalidate_all()
             rule = Rule(policy.missed_needed, policy.missed_of, policy.missed_share)
             for number, period in enumerate(self.periods.sorted("date_start"), start=1):
-                expected = {}
+                expected, shares = {}, []
                 for name, history in self.histories.items():
                     months = list(zip(MONTHS, history, strict=True))[:number]
                     if missed := deciding([Judged(month, 4, attained) for month, attained in months], rule):
                         customer = self.customers[name].id
                         expected[customer] = [verdicts[customer, row.start] for row in missed]
-                self.assertEqual(self.env["discipline.redistribution"]._withdrawn(period), expected)
+                        shares.append((customer, history[number - 1] / 4))
+                chosen = sorted(capped(shares, cap, str(period.date_start)))
+                # whoever is more neglected and stays lets the next one go
+                self.assertEqual(
+                    self.env["discipline.redistribution"]._withdrawn(period), {row: expected[row] for row in chosen}
+                )
 
     def test_what_a_newcomer_missed_is_forgiven_later_as_well(self):
         # three months of 30 days: when January was over, they were not
