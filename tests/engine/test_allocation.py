@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 from engine.allocation import Customer, Receiver, allocate
 from hypothesis import given
@@ -47,7 +48,13 @@ def test_over_many_batches_equal_receivers_get_equal_shares():
 
 
 customers = st.lists(
-    st.builds(Customer, st.integers(1, 10**6), st.integers(0, 6), st.none() | st.integers(1, 5)),
+    st.builds(
+        Customer,
+        st.integers(1, 10**6),
+        st.integers(0, 6),
+        st.none() | st.integers(1, 5),
+        barred=st.frozensets(st.integers(1, 5), max_size=2),
+    ),
     max_size=15,
     unique_by=lambda c: c.id,
 )
@@ -58,18 +65,21 @@ receivers = st.lists(
 )
 
 
-@given(customers, receivers, st.randoms(use_true_random=False))
-def test_hard_rules_hold_and_the_order_of_entry_does_not_matter(clients, managers, order):
-    placements = allocate(clients, managers, "batch")
+@given(customers, receivers, st.randoms(use_true_random=False), st.none() | st.integers(0, 9))
+def test_hard_rules_hold_and_the_order_of_entry_does_not_matter(clients, managers, order, near):
+    # near: whether receivers are nearer to some kinds of customers than to others, and to which
+    clients = [replace(client, kind=client.id % 4) for client in clients]
+    nearness = None if near is None else lambda kind, receiver: float((kind * receiver + near) % 3)
+    placements = allocate(clients, managers, "batch", nearness=nearness)
     assert [p.customer for p in placements] == sorted(c.id for c in clients)
     by_id = {c.id: c for c in clients}
     for manager in managers:
         received = [by_id[p.customer] for p in placements if p.receiver == manager.id]
-        assert all(customer.loser != manager.id for customer in received)
+        assert all(customer.loser != manager.id and manager.id not in customer.barred for customer in received)
         # a customer without a norm weighs nothing, also with somebody who is already over his capacity
         assert not received or manager.load + sum(c.load for c in received) <= max(manager.capacity, manager.load)
         assert manager.intake is None or len(received) <= manager.intake
     shuffled, mixed = list(clients), list(managers)
     order.shuffle(shuffled)
     order.shuffle(mixed)
-    assert allocate(shuffled, mixed, "batch") == placements
+    assert allocate(shuffled, mixed, "batch", nearness=nearness) == placements

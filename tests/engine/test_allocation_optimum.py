@@ -92,10 +92,15 @@ class Optimum:
 
 
 @pytest.mark.parametrize("block", range(10))
-def test_as_many_as_possible_are_placed_and_balanced_within_2_percent_of_the_integer_optimum(block):
+@pytest.mark.parametrize("near", [False, True], ids=["balance alone", "the nearest too"])
+def test_as_many_as_possible_are_placed_and_balanced_within_2_percent_of_the_integer_optimum(block, near):
     for number in range(20 * block, 20 * block + 20):
         clients, managers, by_count = instance(number)
-        everyone = allocate(clients, managers, f"batch {number}", by_count=by_count)
+        options = {"by_count": by_count}
+        if near:
+            # a redistribution always asks for the nearest
+            clients, options["nearness"] = at_home(number, clients, managers)
+        everyone = allocate(clients, managers, f"batch {number}", **options)
         placements = [p for p in everyone if p.receiver]
         best = Optimum(clients, managers, by_count)
         assert len(placements) == best.most(), number
@@ -106,7 +111,50 @@ def test_as_many_as_possible_are_placed_and_balanced_within_2_percent_of_the_int
         keeps_the_hard_rules(clients, managers, everyone, by_count)
         draw = random.Random(number)
         clients, managers = draw.sample(clients, len(clients)), draw.sample(managers, len(managers))
-        assert allocate(clients, managers, f"batch {number}", by_count=by_count) == everyone, number
+        assert allocate(clients, managers, f"batch {number}", **options) == everyone, number
+
+
+def at_home(number, clients, managers):
+    """Return the customers with a kind each, and how near they are to receivers with profiles of their own.
+
+    Kinds and profiles are what a redistribution reads from the database: team, country, state, language, industry and
+    who knows the customer.
+    """
+    draw = random.Random(f"at home {number}")
+    ids = [manager.id for manager in managers]
+
+    def some(values):
+        return frozenset(value for value in values if draw.random() < 0.5)
+
+    profiles = {
+        user: Profile(user, draw.choice([None, 1, 2]), some((1, 2)), some((11, 12)), some((5, 6)), some(("en", "ru")))
+        for user in ids
+    }
+
+    def kind():
+        country = draw.choice([None, 1, 2])
+        return (
+            draw.choice([None, 1, 2]),
+            country,
+            country and draw.choice([None, 10 + country]),
+            draw.choice([None, "en", "ru"]),
+            draw.choice([None, 5, 6]),
+            tuple(sorted(some(ids))),
+        )
+
+    clients = [replace(client, kind=kind()) for client in clients]
+    return clients, lambda kind, user: nearness(kind, profiles[user])
+
+
+def test_the_nearest_are_asked_for_in_these_batches():
+    """Without it the test above would say twice the same: many of its batches go elsewhere for the sake of nearness."""
+    moved = 0
+    for number in range(40):
+        clients, managers, by_count = instance(number)
+        clients, near = at_home(number, clients, managers)
+        plain = allocate(clients, managers, f"batch {number}", by_count=by_count)
+        moved += plain != allocate(clients, managers, f"batch {number}", by_count=by_count, nearness=near)
+    assert moved > 10, moved
 
 
 def keeps_the_hard_rules(clients, managers, placements, by_count):
@@ -136,17 +184,26 @@ def test_nearness_never_costs_a_place_nor_more_than_2_percent_of_the_balance(num
     assert highest[1] <= SLACK * highest[0] + 1e-6
 
 
-def test_over_1000_random_batches_equals_get_equal_shares_whatever_their_number_and_order():
+@pytest.mark.parametrize("near", [False, True], ids=["balance alone", "equally near"])
+def test_over_1000_random_batches_equals_get_equal_shares_whatever_their_number_and_order(near):
     """Five equals in turn: the smallest, the greatest id, the first, the last entered, and one in the middle."""
     draw = random.Random("equal shares")
     contacts, counts, total = Counter(), Counter(), 0
+    home = Profile(0, team=1, countries=frozenset({1}), languages=frozenset({"en"}))
+    kinds = [(1, 1, None, "en", None, ()), (2, 1, 12, "ru", 5, ()), (None, None, None, None, None, ())]
     for number in range(1000):
         ids = sorted(draw.sample(range(1, 100_000), 5))
         order = draw.sample(range(5), 5)
         managers = [Receiver(ids[index], 60, 20, None, 5) for index in order]
         clients = [Customer(200_000 + n, draw.choice([1, 2, 4])) for n in range(draw.randint(1, 12))]
+        options = {"by_count": bool(number % 2)}
+        if near:
+            # equals have equal profiles: only the number of each is his own
+            profiles = {user: replace(home, id=user) for user in ids}
+            clients = [replace(client, kind=kinds[client.id % 3]) for client in clients]
+            options["nearness"] = lambda kind, user, profiles=profiles: nearness(kind, profiles[user])
         total += len(clients)
-        for placement in allocate(clients, managers, f"batch {number}", by_count=bool(number % 2)):
+        for placement in allocate(clients, managers, f"batch {number}", **options):
             index = ids.index(placement.receiver)
             counts["rank", index] += 1
             counts["entered", order.index(index)] += 1

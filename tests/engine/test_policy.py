@@ -1,7 +1,7 @@
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
-from engine.policy import Judged, Rule, capped, deciding, is_newcomer
+from engine.policy import Judged, Rule, capped, deciding, is_newcomer, newcomer_share
 
 ARTICLE, BALANCED = Rule(1, 1, 100), Rule(2, 3, 50)
 
@@ -45,3 +45,30 @@ def test_a_newcomer_is_spared_for_his_first_months():
     assert is_newcomer(date(2026, 1, 1), date(2026, 3, 1), 3)
     assert not is_newcomer(date(2026, 1, 1), date(2026, 4, 1), 3)
     assert not is_newcomer(None, date(2026, 4, 1), 3)
+
+
+@pytest.mark.parametrize(
+    ("gone", "months", "share"),
+    [
+        (0, 3, 30),
+        (29, 3, 30),
+        (30, 3, 60),
+        (59, 3, 60),
+        (60, 3, 100),
+        (89, 3, 100),
+        (90, 3, 100),
+        # a policy that knows newcomers for a month, or not at all
+        (29, 1, 30),
+        (30, 1, 100),
+        (0, 0, 100),
+        # who begins tomorrow has no more today than on his first day
+        (-1, 3, 30),
+    ],
+)
+def test_a_newcomer_has_a_part_of_the_capacity_by_the_days_since_he_began(gone, months, share):
+    began = date(2026, 1, 15)
+    assert newcomer_share(began, began + timedelta(days=gone), months) == share
+
+
+def test_who_was_always_there_has_all_of_his_capacity():
+    assert newcomer_share(None, date(2026, 1, 15), 3) == 100
