@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from datetime import timedelta
 
 from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.misc import format_date
 
+from ..engine.policy import newcomer_share
 from .discipline_policy import PRESETS
 
 
@@ -23,6 +25,8 @@ class DisciplinePolicy(models.Model):
         "cap_per_manager", "intake_cap", "cooldown_days", "newcomer_months", "late_stage_probability", "appeal_days",
         "approval", "move_leads", "request_approval", "unreachable_attempts", "line_ids.abc_class_id",
         "line_ids.missed_needed", "line_ids.missed_of", "company_id", "valid_from",
+        "company_id.discipline_capacity_per_day", "company_id.discipline_date_start",
+        "company_id.discipline_fill_days", "company_id.discipline_fill_from",
     )  # fmt: skip
     @api.depends_context("lang")
     def _compute_in_words(self):
@@ -41,6 +45,7 @@ class DisciplinePolicy(models.Model):
         return [
             (self.env._("Norms of contacts"), self._words_of_norms()),
             (self.env._("What counts"), self._words_of_counting()),
+            (self.env._("What is not asked"), self._words_of_excuses()),
             (self.env._("When a customer is withdrawn"), self._words_of_withdrawal()),
             (self.env._("Who receives, and how it is decided"), self._words_of_receivers()),
         ]
@@ -92,6 +97,53 @@ class DisciplinePolicy(models.Model):
             )
         return sentences
 
+    def _words_of_excuses(self):
+        """Return whose each contact is, what excuses it, and from when on anything is asked."""
+        sentences = [
+            self.env._(
+                "The working days of a period are divided into as many parts as the norm asks for contacts; each "
+                "contact is owed by whoever is responsible on most days of its part."
+            ),
+            self.env._(
+                "It is excused if he was responsible and present on less than half of these days: after a handover, in "
+                "an approved absence, or in a pause that was agreed for the customer."
+            ),
+            self.env._("Public holidays are no working days."),
+            self.env._(
+                "What a manager missed beyond the contacts that his working days hold (%(count)s a day unless a "
+                "supervisor set another number for him) is excused without blame, from the lowest class up.",
+                count=self.company_id.discipline_capacity_per_day,
+            ),
+            self.env._(
+                "A supervisor may agree to an exception for a customer, for a year at most and never for the past: an "
+                "own norm, a pause, written channels only, or no withdrawal."
+            ),
+        ]
+        if self.company_id.discipline_date_start:
+            sentences.append(
+                self.env._(
+                    "No period that began before %(day)s is judged.",
+                    day=format_date(self.env, self.company_id.discipline_date_start),
+                )
+            )
+        return sentences + [
+            self.env._(
+                "Days before %(day)s are not held against the members of %(team)s.",
+                day=format_date(self.env, team.discipline_date_start),
+                team=team.name,
+            )
+            for team in self._teams_with_a_start()
+        ]
+
+    def _teams_with_a_start(self):
+        """Return the company's teams that are judged from a day of their own on."""
+        return (
+            self.env["crm.team"]
+            .sudo()
+            .search([("discipline_date_start", "!=", False), ("company_id", "in", [False, self.company_id.id])])
+            .sorted(lambda team: (team.discipline_date_start, team.id))
+        )
+
     def _words_of_withdrawal(self):
         classes = self.env["discipline.norm"].sudo().search([]).abc_class_id.sorted("sequence")
         missed = (
@@ -105,11 +157,16 @@ class DisciplinePolicy(models.Model):
         for abc_class in classes:
             needed, of, _share = self._rule_for(abc_class)
             sentences.append(self._words_of_class(abc_class, needed, of))
-        sentences.append(self.env._("Only the present manager's closed periods count; excused ones are left out."))
+        sentences += [
+            self.env._("Only the present manager's closed periods count; excused ones are left out."),
+            self.env._("A verdict against which an appeal was granted is not held against the manager."),
+            self.env._("A customer whom an exception protects is not withdrawn."),
+        ]
         if self.newcomer_months:
-            sentences.append(
-                self.env._("Nothing is withdrawn from a newcomer for %(months)s months.", months=self.newcomer_months)
-            )
+            sentences += [
+                self.env._("Nothing is withdrawn from a newcomer for %(months)s months.", months=self.newcomer_months),
+                self.env._("What a newcomer missed in periods that ended within them is not held against him later."),
+            ]
         if self.cooldown_days:
             sentences.append(
                 self.env._("A customer who moved does not move again for %(days)s days.", days=self.cooldown_days)
@@ -127,7 +184,19 @@ class DisciplinePolicy(models.Model):
                     "At most %(count)s customers are withdrawn from one manager in a month.", count=self.cap_per_manager
                 )
             )
+        if self._cards_are_judged():
+            sentences.append(
+                self.env._(
+                    "A customer whose card stays incomplete for %(days)s working days is offered to managers with few "
+                    "customers.",
+                    days=self.company_id.discipline_fill_days,
+                )
+            )
         return sentences
+
+    def _cards_are_judged(self):
+        """Tell whether an incomplete card costs its customer in this company."""
+        return bool(self.company_id.discipline_fill_days and self.company_id.discipline_fill_from)
 
     def _words_of_class(self, abc_class, needed, of):
         """Return after how many missed months, weeks or periods a customer of a class is withdrawn."""
@@ -164,13 +233,18 @@ class DisciplinePolicy(models.Model):
                 "periods in a row, and the surplus of whoever had more to do than he could in two periods in a row."
             ),
             self.env._(
-                "Who loses a customer may appeal within %(days)s working days; a supervisor decides.",
+                "Who loses a customer for a missed norm may appeal within %(days)s working days; a supervisor decides.",
                 days=self.appeal_days,
             ),
             self.env._("A supervisor approves every redistribution.")
             if self.approval == "manual"
-            else self.env._("After the appeal deadline a redistribution is carried out by itself."),
+            else self.env._(
+                "Customers withdrawn for a missed norm move by themselves after the appeal deadline, customers of "
+                "nobody at once; a supervisor approves every other redistribution."
+            ),
         ]
+        if self.newcomer_months:
+            sentences.insert(1, self._words_of_newcomers_capacity())
         requests = {
             "both": self.env._(
                 "A manager may ask for a colleague's customer, or offer one of his own: the colleague agrees and a "
@@ -193,6 +267,18 @@ class DisciplinePolicy(models.Model):
         if self.move_leads:
             sentences.append(self.env._("The customer's open opportunities move with him."))
         return sentences
+
+    def _words_of_newcomers_capacity(self):
+        """Return how much of the capacity a newcomer has in his first and in his second thirty days."""
+        began = self.valid_from or fields.Date.today()
+        first, second = (newcomer_share(began, began + timedelta(days=days), self.newcomer_months) for days in (0, 30))
+        if second == 100:
+            return self.env._("In his first 30 days a newcomer has %(first)s %% of the capacity.", first=first)
+        return self.env._(
+            "In his first 30 days a newcomer has %(first)s %% of the capacity, in the next 30 days %(second)s %%.",
+            first=first,
+            second=second,
+        )
 
     def _words_of_peaceful_moves(self):
         """Return what protection and cooldown mean where nobody loses a customer against his will."""
@@ -244,8 +330,19 @@ class DisciplinePolicy(models.Model):
             ),
             "channels": sorted((row.id, row.counts) for row in self.env["discipline.channel"].sudo().search([])),
             "outcomes": sorted((row.id, row.counts) for row in self.env["discipline.outcome"].sudo().search([])),
+            "company": self._fingerprint_of_company(),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _fingerprint_of_company(self):
+        """Return what the page says of the company's own settings."""
+        company = self.company_id
+        return {
+            "capacity": company.discipline_capacity_per_day,
+            "start": str(company.discipline_date_start or ""),
+            "teams": [[team.id, str(team.discipline_date_start)] for team in self._teams_with_a_start()],
+            "cards": company.discipline_fill_days if self._cards_are_judged() else 0,
+        }
 
     @api.depends_context("uid")
     def _compute_confirmed_by_me(self):
