@@ -3,12 +3,14 @@
 from datetime import date
 
 from freezegun import freeze_time
+from lxml import etree
 from markupsafe import escape
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 from psycopg2.errors import UniqueViolation
 
+from ..models.discipline_policy_preview import OPTIONS
 from .common import NOW
 from .verdict_common import CLOSING, VerdictCommon
 
@@ -98,7 +100,19 @@ class TestPolicy(VerdictCommon):
         names = {name for name, row in options.items() if row["store"] and not row["readonly"]} - fixed
         told = self.policy.in_options
         for name in names - {"valid_from"}:
+            # a sentence ends with a full stop, and there is no other in it
+            self.assertRegex(options[name]["help"], r"^[A-Z][^.!?]*\.$", name)
             self.assertIn(str(escape(options[name]["help"])), told, name)
+
+    def test_the_form_explains_each_option_in_the_fields_own_words(self):
+        fields = self.policy.fields_get(attributes=["help"])
+        form = self.env.ref("sales_discipline.discipline_policy_view_form")
+        arch = etree.fromstring(self.env["discipline.policy"].get_view(form.id, "form")["arch"])
+        settings = {setting.find("field").get("name"): setting.get("help") for setting in arch.iter("setting")}
+        self.assertEqual(set(settings), set(OPTIONS) - {"line_ids"})
+        self.assertEqual(settings, {name: fields[name]["help"] for name in settings})
+        lines = fields["line_ids"]["help"]
+        self.assertIn(lines, [(paragraph.text or "").strip() for paragraph in arch.iter("p")])
 
     def test_settings_show_the_policy_in_force_and_open_the_next_version(self):
         settings = self.env["res.config.settings"].with_user(self.env.ref("base.user_admin")).create({})
