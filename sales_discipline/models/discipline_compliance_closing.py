@@ -149,8 +149,14 @@ class DisciplineCompliance(models.Model):
 
     @api.model
     def _possible(self, period):
-        """Return {user id: contacts he could make in the period}: capacity per day x the days he was there."""
+        """Return {user id: contacts he could make in the period}: capacity per day x the days he was there.
+
+        A period that is being closed keeps it, with the order of its classes: both may change the day after, and what
+        was excused as beyond the possible is derived from them (``engine.verdicts.reliefs``).
+        """
         snapshot = period._refresh_snapshot()
+        if "possible" in snapshot:
+            return {int(user): contacts for user, contacts in snapshot["possible"].items()}
         managers = [
             row[0]
             for row in self.env.execute_query(
@@ -159,10 +165,18 @@ class DisciplineCompliance(models.Model):
         ]
         users = self.env["res.users"].sudo().with_context(active_test=False).browse(managers).exists()
         days = len(snapshot["days"])
-        return {
+        possible = {
             user.id: user._discipline_capacity(period.company_id) * (days - len(snapshot["away"].get(str(user.id), ())))
             for user in users
         }
+        if period.closing_at:
+            classes = self.env["discipline.abc.class"].sudo().with_context(active_test=False).search([])
+            period.snapshot = {
+                **snapshot,
+                "possible": {str(user): contacts for user, contacts in possible.items()},
+                "classes": classes.sorted(lambda row: (row.sequence, row.id)).ids,
+            }
+        return possible
 
     @api.model
     def _relieve_overload(self, period):

@@ -37,7 +37,12 @@ class DisciplinePeriod(models.Model):
     closed_by_id = fields.Many2one("res.users", "Closed by", readonly=True, ondelete="set null")
     closable_from = fields.Date(compute="_compute_closable_from", help="The first day on which it can be closed.")
     can_close = fields.Boolean(compute="_compute_closable_from", help="Whether its closing day has come.")
-    snapshot = fields.Json("Rests On", readonly=True, help="Working days, absences and teams of the period.")
+    snapshot = fields.Json(
+        "Rests On",
+        readonly=True,
+        help="Working days, absences and teams of the period; of a closed one also how many contacts each manager "
+        "could make.",
+    )
     evaluated_days = fields.Text(readonly=True, help="What the last full evaluation rested on.")
     compliance_ids = fields.One2many("discipline.compliance", "period_id", "Verdicts")
     verdict_count = fields.Integer("Number of Verdicts", compute="_compute_counts")

@@ -30,6 +30,19 @@ class TestAbsence(VerdictCommon):
         absence.with_user(self.supervisor).action_approve()
         self.assertEqual((absence.approved, absence.approved_by_id), (True, self.supervisor))
 
+    def test_what_a_team_leader_enters_for_his_member_is_approved_by_that_and_his_own_is_not(self):
+        customer = self._customer("Company", self.anna, self.class_a)
+        self.Compliance._evaluate_customers(customer.ids)
+        Absence = self.env["discipline.absence"].with_user(self.supervisor)
+        days = {"date_from": date(2025, 3, 10), "date_to": date(2025, 3, 14)}
+        absence = Absence.create({"user_id": self.anna.id, **days})
+        self.assertEqual((absence.approved, absence.approved_by_id), (True, self.supervisor))
+        self.assertEqual(customer.discipline_id.goal, 3)
+        own = Absence.create({"user_id": self.supervisor.id, **days})
+        foreign = Absence.create({"user_id": self.dmitri.id, **days})
+        self.assertEqual((own | foreign).mapped("approved"), [False, False])
+        self.assertFalse((own | foreign).approved_by_id)
+
     def test_a_supervisor_of_another_team_does_not_approve(self):
         absence = self._own()
         other = self._user("other", "sales_team.group_sale_salesman_all_leads")

@@ -123,6 +123,10 @@ class TestClosedForEver(Anything, VerdictCommon):
                 with freeze_time(CLOSING + timedelta(days=number)):
                     self._happen(event, one, other)
                 self.assertEqual(self._rows(period), before, event)
+            with freeze_time(CLOSING + timedelta(days=366)):
+                # a year later everything that the events left behind has come into force
+                self._happen("night", 0, 0)
+                self.assertEqual(self._rows(period), before)
             for row in self.Compliance.search([("period_id", "=", period.id)]):
                 told = engine.recompute(row.evidence, period.snapshot).verdicts[row.manager_ref]
                 self.assertEqual(
@@ -354,6 +358,14 @@ class TestOpenOnce(Anything, RedistributionCommon):
             "GROUP BY customer_ref HAVING count(*) > 1"
         )
         self.assertFalse(self.env.cr.fetchall(), event)
+        self.env.cr.execute(
+            """
+            SELECT a.customer_ref FROM discipline_assignment a
+              JOIN discipline_assignment b ON b.customer_ref = a.customer_ref AND b.id > a.id
+               AND daterange(a.date_from, a.date_to) && daterange(b.date_from, b.date_to)
+            """
+        )
+        self.assertFalse(self.env.cr.fetchall(), f"{event}: two managers of one day")
         if moves is not None:
             self.assertEqual(self._moves(), moves, f"{event} was refused, and something moved")
         for line in self.Line.search([("state", "=", "applied")]):

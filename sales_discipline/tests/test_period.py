@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import date, datetime
+from hashlib import md5
 from unittest.mock import patch
 
 from freezegun import freeze_time
@@ -163,14 +164,72 @@ class TestPeriod(VerdictCommon):
         period = self._period()
         rows = self.Compliance.search([("period_id", "=", period.id)])
         self.assertEqual(len(rows), 5 - 1 + len(busy))
+        self._check_recomputed(rows)
+        self.assertEqual(sorted(set(rows.mapped("state"))), ["excused", "met", "missed", "unreachable"])
+        before = self._rows(period)
+        with freeze_time("2026-04-10 09:00"):
+            # other capacities and another order of classes come after it, and a year passes
+            self.supervisor.sudo().discipline_capacity_per_day = 9
+            self.env["discipline.abc.class"].search([("id", "=", self.class_d.id)]).sequence = 1
+            self.env["discipline.nightly"]._step_verdicts(self.company)
+            self.env.invalidate_all()
+            self.assertEqual(self._rows(period), before)
+            self._check_recomputed(rows)
+
+    def _check_recomputed(self, rows):
+        """Judge final verdicts anew from what they and their period keep, overload included, and compare."""
         for row in rows:
-            told = engine.recompute(row.evidence, period.snapshot).verdicts[row.manager_ref]
+            told = engine.recompute(row.evidence, row.period_id.snapshot).verdicts[row.manager_ref]
             self.assertEqual(
                 (row.goal, row.excused, row.attained, row.counted, row.state),
                 (told.goal, told.excused, told.attained, told.counted, told.state),
                 row.partner_id.name,
             )
-        self.assertEqual(sorted(set(rows.mapped("state"))), ["excused", "met", "missed", "unreachable"])
+        self.assertEqual(self._reliefs(rows), {row.id: row.overload for row in rows if row.overload})
+
+    def _reliefs(self, rows):
+        """Return {verdict: contacts excused as beyond the possible}, by the engine, from what the period keeps."""
+        told = {}
+        for manager in set(rows.mapped("manager_ref")):
+            own = rows.filtered(lambda row, manager=manager: row.manager_ref == manager)
+            snapshot = own.period_id.snapshot
+            # the neutral order of the closing: a hash of period and customer
+            own = own.sorted(lambda row: md5(f"{row.period_id.id}|{row.customer_ref}".encode()).hexdigest())
+            judged = [
+                (
+                    row.id,
+                    snapshot["classes"].index(row.evidence["class"]),
+                    row.goal + row.evidence["overload"],
+                    row.attained,
+                )
+                for row in own
+            ]
+            told |= engine.reliefs(judged, snapshot["possible"][str(manager)])
+        return told
+
+    def test_a_closed_verdict_names_the_norm_and_the_policy_by_which_it_was_judged(self):
+        norm = self.env["discipline.norm"].search([("abc_class_id", "=", self.class_a.id)])
+        customer = self._customer("Company", self.anna, self.class_a)
+        verdict = self._close()[customer.id].with_user(self.anna)
+        self.assertEqual((verdict.evidence["norm"], verdict.evidence["policy"]), (norm.id, self.policy.id))
+        page = str(verdict.evidence_html)
+        for name in ("A: 4 / Month", "As in the article (01/01/2025)"):
+            self.assertIn(f"<dd>{name}</dd>", page)
+        with freeze_time("2026-04-10 09:00"):
+            # newer versions of both, one of them from a day within the closed period
+            newer = self.env["discipline.policy"].create(
+                {"company_id": self.company.id, "valid_from": date(2025, 3, 1), "preset": "balanced"}
+            )
+            self.env["discipline.norm"].create(
+                {"abc_class_id": self.class_a.id, "goal": 5, "valid_from": date(2025, 3, 1)}
+            )
+            self.env.invalidate_all()
+            self.assertEqual((verdict.evidence["norm"], verdict.evidence["policy"]), (norm.id, self.policy.id))
+            self.assertEqual(verdict.period_id.policy_id, self.policy)
+            self.assertEqual(str(verdict.evidence_html), page)
+            april = self._judged(customer, self._period(date(2025, 4, 1)))[self.anna]
+            self.assertIn(newer.display_name, str(april.evidence_html))
+            self.assertIn("A: 5 / Month", str(april.evidence_html))
 
     def _pause(self, customer, low, high):
         self.env["discipline.exception"].sudo().create(
@@ -327,6 +386,19 @@ class TestPeriod(VerdictCommon):
             with freeze_time("2025-05-08 09:00"):
                 period.action_close()
         self.assertEqual(self.Compliance._unreachable_twice(self.company).customer_ref, customer.id)
+
+    def test_whom_a_supervisor_says_could_be_reached_is_owed_all_the_same(self):
+        customer = self._customer("Silent", self.anna, self.class_a)
+        silent = {"outcome_id": self.no_answer.id, "counted": False, "rejected_reason": "outcome"}
+        self._contacts(customer, self.anna, 3, 4, 5, 6, 7, **silent)
+        verdict = self._judged(customer)[self.anna]
+        self.assertEqual(verdict.unreachable_from, date(2025, 3, 3))
+        verdict.with_user(self.supervisor).action_refuse_unreachable()
+        self.assertEqual((verdict.unreachable_decision, verdict.unreachable_by_id), ("refused", self.supervisor))
+        self.assertEqual((verdict.goal, verdict.excused, verdict.state), (4, 0, "behind"))
+        final = self._close()[customer.id]
+        self.assertEqual((final.goal, final.excused, final.attained, final.state), (4, 0, 0, "missed"))
+        self.assertEqual(final.evidence["unreachable"], [])
 
     def test_after_closing_nobody_confirms_that_a_customer_could_not_be_reached(self):
         customer = self._customer("Company", self.anna, self.class_a)
