@@ -50,7 +50,9 @@ from . import (
     test_task,
     test_telephony,
     test_transfer_request,
+    test_two_companies,
     test_ui,
     test_verdicts,
+    test_verdicts_mixed,
     test_workbook,
 )
