@@ -174,11 +174,34 @@ class DisciplineAssignment(models.Model):
         )
 
     @api.model
+    def _end_deleted(self):
+        """Let the history of customers who are deleted end today: it stays, and nobody holds them any more."""
+        self.flush_model()
+        Calendar = self.env["discipline.calendar"]
+        days = {company.id: Calendar._today(company) for company in self.env["res.company"]._discipline_all()}
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE discipline_assignment a
+                   SET date_to = GREATEST(a.date_from, t.day), write_date = now() AT TIME ZONE 'UTC',
+                       write_uid = %(uid)s
+                  FROM unnest(%(companies)s::int[], %(days)s::date[]) AS t(company_id, day)
+                 WHERE a.partner_id IS NULL AND a.date_to IS NULL AND t.company_id = a.company_id
+                """,
+                companies=list(days),
+                days=list(days.values()),
+                uid=self.env.uid,
+            )
+        )
+        self.invalidate_model(["date_to"])
+
+    @api.model
     def _reconcile(self, origin=None):
         """Find and repair what came past the ORM (raw SQL, another program), for the whole base.
 
         :return: ids of the customers whose history was repaired
         """
+        self._end_deleted()
         changed = self._sync(None, origin=origin)
         if changed:
             self.env["discipline.compliance"]._evaluate_customers(changed)

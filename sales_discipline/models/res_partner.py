@@ -120,6 +120,14 @@ class ResPartner(models.Model):
         self.sudo()._discipline_after_write(before, triggers)
         return result
 
+    def unlink(self):
+        """A customer who is deleted is nobody's from today on."""
+        had_customers = bool(self.sudo().discipline_id)
+        result = super().unlink()
+        if had_customers:
+            self.env["discipline.assignment"].sudo()._end_deleted()
+        return result
+
     def _discipline_after_write(self, before, triggers):
         """Bring base, employees and history in line after a write; ``before`` is {partner id: user id before}."""
         looked_at = self.ids
