@@ -4,42 +4,55 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 
+class Figure(fields.Float):
+    """A figure that may be undefined: nothing divided by nothing is empty (False), which is not the same as 0."""
+
+    def convert_to_cache(self, value, record, validate=True):
+        return None if value is None or value is False else super().convert_to_cache(value, record, validate)
+
+    def convert_to_record(self, value, record):
+        return False if value is None else value
+
+    def convert_to_export(self, value, record):
+        return "" if value is None or value is False else value
+
+
 class DisciplineCompliance(models.Model):
     _inherit = "discipline.compliance"
 
-    attainment = fields.Float(
+    attainment = Figure(
         "Attainment, %",
         compute="_compute_figures",
         aggregator="avg",
         help="Attained contacts / goal. Nothing beyond a customer's goal counts, so that many contacts with one "
         "customer hide no other; empty where nothing was due.",
     )
-    reach = fields.Float(
+    reach = Figure(
         "Reach, %",
         compute="_compute_figures",
         aggregator="avg",
         help="Customers with at least one counted contact / customers.",
     )
-    coverage = fields.Float(
+    coverage = Figure(
         "Coverage, %",
         compute="_compute_figures",
         aggregator="avg",
         help="Customers whose goal is met / customers with a goal; empty where nothing was due.",
     )
-    frequency = fields.Float(
+    frequency = Figure(
         compute="_compute_figures",
         aggregator="avg",
         digits=(12, 2),
-        help="Counted contacts / customers with at least one counted contact.",
+        help="Counted contacts / customers with at least one counted contact; empty where there is none.",
     )
 
     @api.depends("goal", "attained", "counted")
     def _compute_figures(self):
         for row in self:
-            row.attainment = 100 * row.attained / row.goal if row.goal else 0
+            row.attainment = 100 * row.attained / row.goal if row.goal else False
             row.reach = 100 if row.counted else 0
-            row.coverage = 100 if row.goal and row.attained >= row.goal else 0
-            row.frequency = row.counted
+            row.coverage = (100 if row.attained >= row.goal else 0) if row.goal else False
+            row.frequency = row.counted or False
 
     def _read_group_select(self, aggregate_spec, query):
         """A group's figure is computed over all its verdicts: the mean of percents would be another number."""

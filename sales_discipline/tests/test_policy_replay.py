@@ -5,6 +5,7 @@ from itertools import product
 from unittest.mock import patch
 
 from freezegun import freeze_time
+from lxml import etree
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
@@ -273,17 +274,60 @@ class TestFiguresOfVerdicts(VerdictCommon):
         # 6 of 12 contacts: what was done beyond one customer's goal hides no other
         self.assertAlmostEqual(found[0], 50)
 
-    def test_nothing_due_has_no_attainment(self):
-        self._customer("Late", self.anna, self.class_a, since=date(2025, 3, 31))
+    FIGURES = ("attainment", "reach", "coverage", "frequency")
+
+    def _of_all(self, period):
+        """Return the four figures over all verdicts of a period."""
+        specs = [f"{name}:avg" for name in self.FIGURES]
+        return self.Compliance._read_group([("period_id", "=", period.id)], [], specs)[0]
+
+    def _of_one(self, verdict):
+        """Return the four figures of one verdict as a list shows and an export writes them."""
+        [read] = verdict.read(self.FIGURES)
+        exported = verdict.export_data(self.FIGURES)["datas"][0]
+        return [read[name] for name in self.FIGURES], exported
+
+    def test_nothing_due_has_no_attainment_nothing_attained_has_one_of_0(self):
+        late = self._customer("Late", self.anna, self.class_a)
         self._absence(self.anna, date(2025, 3, 1), date(2025, 3, 31))
         period = self._period()
-        self.Compliance._evaluate(period)
-        [(attainment, coverage)] = self.Compliance._read_group(
-            [("period_id", "=", period.id)], [], ["attainment:avg", "coverage:avg"]
-        )
-        self.assertFalse(attainment or coverage)
+        nothing_due = self._judged(late, period)[self.anna]
+        for value in self._of_all(period)[::2]:
+            self.assertIs(value, False)
+        self.assertEqual(nothing_due.goal, 0)
+        shown, exported = self._of_one(nothing_due)
+        self.assertEqual([shown[0] is False, shown[1], shown[2] is False, shown[3] is False], [True, 0, True, True])
+        self.assertEqual(exported, ["", 0, "", ""])
+        idle = self._judged(self._customer("Idle", self.boris, self.class_a), period)[self.boris]
+        self.assertEqual([value is False for value in self._of_all(period)], [False, False, False, True])
+        shown, exported = self._of_one(idle)
+        self.assertEqual([value is False for value in shown], [False, False, False, True])
+        self.assertEqual((shown[:3], exported), ([0, 0, 0], [0, 0, 0, ""]))
+
+    def test_a_single_verdicts_figures_are_those_of_the_engine(self):
+        customer = self._customer("Company", self.anna, self.class_a)
+        self._contacts(customer, self.anna, 3, 10, 17)
+        verdict = self._judged(customer)[self.anna]
+        self.assertEqual(self._of_one(verdict), ([75, 100, 0, 3], [75, 100, 0, 3]))
 
     def test_the_lists_of_verdicts_offer_the_figures_of_their_groups(self):
-        described = self.Compliance.fields_get(["attainment", "reach", "coverage", "frequency"], ["aggregator", "help"])
+        described = self.Compliance.fields_get(self.FIGURES, ["aggregator", "help"])
         self.assertEqual({field["aggregator"] for field in described.values()}, {"avg"})
-        self.assertTrue(all(field.get("help") for field in described.values()))
+        self.assertEqual(
+            {name: field["help"] for name, field in described.items()},
+            {
+                "attainment": "Attained contacts / goal. Nothing beyond a customer's goal counts, so that many "
+                "contacts with one customer hide no other; empty where nothing was due.",
+                "reach": "Customers with at least one counted contact / customers.",
+                "coverage": "Customers whose goal is met / customers with a goal; empty where nothing was due.",
+                "frequency": "Counted contacts / customers with at least one counted contact; empty where there is "
+                "none.",
+            },
+        )
+
+    def test_a_bar_of_nothing_is_not_drawn(self):
+        for xmlid in ("discipline_compliance_view_list", "discipline_compliance_view_form"):
+            view = self.env.ref(f"sales_discipline.{xmlid}")
+            arch = etree.fromstring(self.Compliance.get_view(view.id, view.type)["arch"])
+            [bar] = [node for node in arch.iter("field") if node.get("name") == "attainment"]
+            self.assertEqual(bar.get("invisible"), "not goal", xmlid)
