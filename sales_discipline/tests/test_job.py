@@ -7,7 +7,7 @@ from unittest.mock import patch
 from freezegun import freeze_time
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from ..models import (
     discipline_compliance_judge,
@@ -163,6 +163,35 @@ class TestJob(RedistributionCommon):
                 savepoint.rollback()
                 self.env.invalidate_all()
 
+    def _forbid(self, table, condition):
+        """Let the database itself refuse rows of a table, as a constraint that somebody added would."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL("ALTER TABLE %s ADD CONSTRAINT spoilt_check CHECK (%s)", SQL.identifier(table), condition)
+        )
+
+    def test_a_customer_whom_the_database_refuses_is_named_and_the_period_closes_for_the_others(self):
+        spoilt = self.neglected[2]
+        period = self.env["discipline.period"]._open_for(self.company, FEBRUARY, ["month"])
+        for step, condition in (
+            ("judging", SQL("customer_ref != %s", spoilt.id)),
+            ("freezing", SQL("customer_ref != %s OR closed IS NOT TRUE", spoilt.id)),
+        ):
+            with self.subTest(step), self.env.cr.savepoint() as savepoint:
+                self._forbid("discipline_compliance", condition)
+                with mute_logger("odoo.sql_db", *LOGGERS):
+                    period._close()
+                self.assertEqual(period.state, "closed")
+                rows = self._verdicts(period)
+                self.assertEqual(len(rows), 5)
+                self.assertNotIn(spoilt.id, [row[0] for row in rows])
+                self.assertTrue(all(row[5] for row in rows))
+                message = self._job("close").message
+                self.assertIn(spoilt.name, message)
+                self.assertIn("spoilt_check", message)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
     def test_what_fails_for_everybody_is_no_matter_of_single_customers(self):
         Compliance = self.env["discipline.compliance"]
         period = Compliance._open_periods(self.company)[-1:]
@@ -290,6 +319,20 @@ class TestJob(RedistributionCommon):
         self.assertEqual((line.state, line.skip_reason), ("skipped", "error"))
         self.assertIn("poison", line.explanation)
         self.assertEqual(self.neglected[1:].user_id, self.clara)
+        self.assertEqual(self._job("apply").state, "done")
+
+    def test_a_customer_whom_the_database_refuses_stays_and_is_named_and_the_others_move(self):
+        batch = self._customers_of_anna()
+        spoilt = self.neglected[0]
+        refused = SQL("customer_ref != %s OR manager_ref != %s", spoilt.id, self.clara.id)
+        self._forbid("discipline_assignment", refused)
+        with mute_logger("odoo.sql_db", *LOGGERS), patch.object(discipline_redistribution_apply, "CHUNK", 500):
+            batch.action_apply()
+            self._work()
+        line = batch.line_ids.filtered(lambda row: row.partner_id == spoilt)
+        self.assertEqual((line.state, line.skip_reason, spoilt.user_id), ("skipped", "error", self.anna))
+        self.assertIn("spoilt_check", line.explanation)
+        self.assertEqual((self.neglected - spoilt).user_id, self.clara)
         self.assertEqual(self._job("apply").state, "done")
 
     # ------------------------------------------------------------------

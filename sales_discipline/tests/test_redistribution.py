@@ -128,6 +128,13 @@ class TestRedistribution(RedistributionCommon):
         self.anna.discipline_newcomer_since = date(2024, 11, 8)
         self.assertEqual(self.Batch._propose_missed(period).line_ids.partner_id, self.neglected)
 
+    def test_a_newcomer_is_given_no_more_than_a_part_of_what_others_can_take(self):
+        # 21 working days with 15 contacts each; of it 30 % in his first thirty days, 60 % in the next
+        for days, capacity in ((0, 94), (29, 94), (30, 189), (59, 189), (60, 315), (90, 315)):
+            self.boris.discipline_newcomer_since = TODAY - timedelta(days=days)
+            figures = self.Batch._manager_figures(self.company, TODAY)
+            self.assertEqual((figures[self.boris.id]["capacity"], figures[self.clara.id]["capacity"]), (capacity, 315))
+
     def test_customers_beyond_a_managers_capacity_go_to_those_who_keep_their_norms(self):
         period = self._close(met=self.boris)
         self.clara.discipline_takes_more = self.boris.discipline_takes_more = False

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from freezegun import freeze_time
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from .common import NOW, TODAY
 from .redistribution_common import RedistributionCommon
@@ -83,6 +83,28 @@ class TestRedistributionCauses(RedistributionCommon):
         self.assertEqual(sorted(causes), ["missed", "orphan", "unreachable"])
         self.Batch._nightly(self.company)
         self.assertEqual(len(self.Batch.search([])), 3)
+
+    # ------------------------------------------------------------------
+    # "I take more customers"
+    # ------------------------------------------------------------------
+
+    def test_a_manager_says_himself_in_his_preferences_that_he_takes_more(self):
+        view = "base.view_users_form_simple_modif"
+        period = self._close(met=self.boris | self.clara)
+        for takes_more, receivers in ((False, self.clara), (True, self.boris | self.clara)):
+            with Form(self.boris.with_user(self.boris), view=view) as preferences:
+                preferences.discipline_takes_more = takes_more
+            self.assertEqual(self.boris.discipline_takes_more, takes_more)
+            with self.env.cr.savepoint() as savepoint:
+                self.assertEqual(self.Batch._propose_missed(period).line_ids.user_to_id, receivers)
+                savepoint.rollback()
+            self.env.invalidate_all()
+
+    def test_he_says_nothing_for_others_nor_how_much_he_can_do(self):
+        with self.assertRaises(AccessError):
+            self.boris.with_user(self.boris).discipline_capacity_per_day = 99
+        with self.assertRaises(AccessError):
+            self.clara.with_user(self.boris).discipline_takes_more = False
 
     # ------------------------------------------------------------------
     # Exceptions
