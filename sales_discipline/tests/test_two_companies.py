@@ -182,6 +182,9 @@ class TestTwoCompanies(VerdictCommon):
         self.assertFalse(batch.line_ids.user_to_id & (self.eva | self.fedor))
         with self._refused(UserError, words):
             batch.line_ids.with_user(self.administrator)._set_receiver(self.fedor)
+        # Clara and Dmitri have no customers at all, and yet receive none of the second company's
+        theirs = Batch._propose(self.second, "selection", self.theirs[0], reason="Office closed")
+        self.assertEqual(theirs.line_ids.user_to_id, self.fedor)
         Request = self.env["discipline.transfer.request"]
         with self._refused(UserError, words):
             Request.with_user(self.anna)._request(self.ours[0], self.fedor, "A friend")
