@@ -34,7 +34,7 @@ WORDS = {
     "backdater": "calls once a month, writes four dates down after its end",
     "burster": "calls on the last two working days, several times a day",
     "duplicator": "one call, written down four times that day",
-    "no answer": "dials often, talks to nobody",
+    "no answer": "dials on seven days a month, talks to nobody, says they cannot be reached",
     "C only": "calls small customers four times, the others never",
     "notes": "writes notes and e-mails, done to-dos and calls them contacts",
 }
@@ -91,9 +91,13 @@ class TestFairness(TransactionCase):
             cls.env.ref(f"sales_discipline.{name}")
             for name in (call, "discipline_channel_email", talked, "discipline_outcome_no_answer")
         )
+
+    def setUp(self):
+        super().setUp()
         #: {(kind, customer id): days of real contacts}, and how many entries each kind made
-        cls.real, cls.entries = defaultdict(set), Counter()
-        cls.number = 0
+        self.real, self.entries = defaultdict(set), Counter()
+        #: calls of the telephone system, and customers about whom the head was asked whether they can be reached
+        self.number, self.silent = 0, 0
 
     @classmethod
     def _user(cls, name, group):
@@ -167,7 +171,7 @@ class TestFairness(TransactionCase):
         self.entries[kind] += len(partners)
         rows = []
         for partner in partners:
-            type(self).number += 1
+            self.number += 1
             rows.append(
                 {"source_ref": f"call {self.number}", "partner_id": partner.id, "date": str(moment), "duration": 3}
             )
@@ -286,8 +290,9 @@ class TestFairness(TransactionCase):
                 self._dialog(kind, self._customers(kind), datetime.combine(day, time(hour)))
 
     def _day_of_no_answer(self, kind, day, noon, number, total, visit, late, before):
-        if visit:
-            self._dialog(kind, self._due(kind, visit), noon, outcome=self.nobody)
+        """He dials everybody on the first seven days: a supervisor could say that they cannot be reached."""
+        if number <= 7:
+            self._dialog(kind, self._customers(kind), noon, outcome=self.nobody)
 
     def _day_of_c_only(self, kind, day, noon, number, total, visit, late, before):
         if visit:
@@ -315,6 +320,17 @@ class TestFairness(TransactionCase):
         failed = self.env["discipline.job"].search([("state", "=", "failed")])
         self.assertFalse(failed, failed.mapped("message"))
 
+    def _look_into_silence(self):
+        """Of customers who are said to be beyond reach some were reached when the head tried; others he leaves open.
+
+        :return: how many he was asked about
+        """
+        silent = self.env["discipline.compliance"].search(
+            [("unreachable_from", "!=", False), ("unreachable_decision", "=", False), ("closed", "=", False)]
+        )
+        silent.sorted("customer_ref")[::2].with_user(self.head).action_refuse_unreachable()
+        return len(silent)
+
     def _decide(self):
         """Approve what is proposed, and apply it when the time for appeals is over."""
         today = self.env["discipline.calendar"]._today(self.company)
@@ -341,6 +357,8 @@ class TestFairness(TransactionCase):
                 # closed on the fourth working day, the appeals' time is over on the eighth
                 if number in (1, 4, 9):
                     self._night()
+                if number == 2:
+                    self.silent += self._look_into_silence()
                 if number in (4, 9):
                     self._decide()
                 if day == date(YEAR, 4, 14):
@@ -355,6 +373,26 @@ class TestFairness(TransactionCase):
     # ------------------------------------------------------------------
 
     def test_the_honest_lose_nothing_they_did_not_neglect_and_the_cheats_gain_nothing(self):
+        rows, verdicts = self._year()
+        self._write(rows)
+        for kind in CHEATS:
+            with self.subTest(kind):
+                self.assertGreater(rows[kind]["withdrawn"], 0)
+                self.assertLessEqual(rows[kind]["at the end"], rows[kind]["customers"])
+        # whoever dials in vain on seven days may be excused by a supervisor only: refused or not said, he owes it all
+        dialled = verdicts.filtered("unreachable_from")
+        self.assertGreaterEqual(self.silent, rows["no answer"]["customers"])
+        self.assertEqual(set(dialled.mapped("manager_ref")), {self.people["no answer"].id})
+        self.assertEqual(set(dialled.mapped("unreachable_decision")), {"refused", False})
+        self.assertEqual(set(dialled.filtered("goal").mapped("state")), {"missed"})
+        self.assertEqual(rows["no answer"]["excused"], 0)
+        self.assertEqual(rows["no answer"]["withdrawn"], rows["no answer"]["customers"])
+
+    def _year(self):
+        """Live through a year and check what holds of everybody.
+
+        :return: {kind: its row of the table}, and the twelve months' verdicts
+        """
         start = {kind: sum((BUSY if kind == "busy" else PORTFOLIO).values()) for kind in WORDS}
         self._live()
         self.env.flush_all()
@@ -362,16 +400,13 @@ class TestFairness(TransactionCase):
         self.assertEqual(len(verdicts.period_id), 12)
         lines = self.env["discipline.redistribution.line"].search([("state", "=", "applied")])
         rows = {kind: self._row(kind, verdicts, lines, start[kind]) for kind in WORDS}
-        self._print(rows)
+        print(f"\n{self._table(rows)}", file=sys.__stdout__, flush=True)
         for kind in HONEST:
             with self.subTest(kind):
                 self.assertEqual(rows[kind]["withdrawn"], 0)
         for kind in ("busy", "slow", "ill"):
             with self.subTest(kind):
                 self.assertEqual(rows[kind]["missed"], 0)
-        for kind in CHEATS:
-            with self.subTest(kind):
-                self.assertGreater(rows[kind]["withdrawn"], 0)
         for verdict in verdicts:
             # nobody was given more than he did, whatever he wrote down
             self.assertLessEqual(
@@ -383,6 +418,7 @@ class TestFairness(TransactionCase):
         for line in lines.filtered(lambda line: line.cause == "missed"):
             if self.kinds[line.user_from_id.id] != "backdater":
                 self.assertLess(self._really_made(line.verdict_id), line.verdict_id.goal, "kept, and yet withdrawn")
+        return rows, verdicts
 
     def _real_attainment(self, line):
         """Return how much of his goals the receiver of a line had attained by real talks when it was proposed."""
@@ -427,16 +463,17 @@ class TestFairness(TransactionCase):
             "at the end": len(self._customers(kind)),
         }
 
-    def _print(self, rows):
-        """Print the table; write it to the file that the environment names."""
+    def _table(self, rows):
         heads = ["manager", *next(iter(rows.values()))]
         table = [heads, ["---", *["---:"] * (len(heads) - 1)]]
         table += [[WORDS[kind], *map(str, row.values())] for kind, row in rows.items()]
-        text = "\n".join("| " + " | ".join(cells) + " |" for cells in table)
-        print(f"\n{text}", file=sys.__stdout__, flush=True)
+        return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
+
+    def _write(self, rows):
+        """Write the table to the file that the environment names."""
         target = os.environ.get("DISCIPLINE_TABLE")
         if target:
-            (Path(__file__).parents[2] / target).write_text(f"{HEAD}\n{text}\n{FOOT}")
+            (Path(__file__).parents[2] / target).write_text(f"{HEAD}\n{self._table(rows)}\n{FOOT}")
 
 
 HEAD = """# Ten kinds of managers over twelve months
@@ -453,6 +490,8 @@ FOOT = """
 - Whoever *received* had attained at least 90 % of his goals by real talks in the month before: a cheat who is left with
   small customers and really calls them is trusted with another one, and loses it if he neglects it.
 - What the newcomer missed lies in his three months of adaptation: nothing of it is held against him.
+- Whoever dials in vain on seven days could be excused by a supervisor, who says that the customer cannot be reached;
+  here he says of some that they could be, and nothing of the others: all of it is owed.
 - An invented call that is written down in time, with a talk that never was, looks like a real one to any rule; it is
   left to the eyes of a supervisor.
 
