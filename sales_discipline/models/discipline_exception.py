@@ -108,6 +108,20 @@ class DisciplineException(models.Model):
             raise AccessError(self.env._("A decided exception is not changed: request another one."))
         return super().write(vals)
 
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_approved(self):
+        """What was judged under an approved exception rests on it: it is ended, never deleted.
+
+        :raise UserError: naming the customer and what to do
+        """
+        for row in self.filtered(lambda row: row.state == "approved"):
+            raise UserError(
+                self.env._(
+                    "The exception for %(who)s is approved and is not deleted: end it with “End Today” instead.",
+                    who=row.partner_id.display_name,
+                )
+            )
+
     def _decide(self, state):
         for row in self:
             owner = row.partner_id._discipline_customer().user_id

@@ -96,6 +96,8 @@ class DisciplineNightly(models.AbstractModel):
         The moment of the last full look stays in the company. A customer who cannot be judged is named under
         “Long Work”. A large base is judged batch by batch, with its progress there.
         """
+        # working days are remembered; a public holiday may have come past the ORM
+        self.env.registry.clear_cache()
         Compliance = self.env["discipline.compliance"]
         if self.env.context.get("cron_id") and Compliance._is_large(company):
             job = Compliance._judging_job(company)

@@ -110,6 +110,22 @@ class TestException(VerdictCommon):
         with self._refused(UserError, "decided already"):
             row.with_user(self.supervisor).action_refuse()
 
+    def test_an_approved_exception_is_ended_and_never_deleted(self):
+        agreed = self._agreed("pause", date(2025, 3, 10), date(2025, 3, 31))
+        for rows in (agreed.with_user(self.administrator), agreed.sudo()):
+            with self._refused(UserError, "Company is approved and is not deleted: end it"):
+                rows.unlink()
+        self.assertEqual(self._figures(self.customer), {self.anna: (1, 0, 3)})
+        agreed.with_user(self.supervisor).action_end()
+        with self._refused(UserError, "is not deleted"):
+            agreed.with_user(self.administrator).unlink()
+
+    def test_what_was_only_asked_for_or_refused_may_be_deleted(self):
+        asked, refused = (self._request("pause", date(2025, 3, 10), date(2025, 3, 31)) for _each in range(2))
+        refused.with_user(self.supervisor).action_refuse()
+        (asked | refused).with_user(self.administrator).unlink()
+        self.assertFalse((asked | refused).exists())
+
     def test_an_exception_for_an_employee_is_his_companys(self):
         person = self.env["res.partner"].create({"name": "Person", "parent_id": self.customer.id})
         row = self._request("pause", date(2025, 3, 10), date(2025, 3, 31), partner_id=person.id)

@@ -320,6 +320,78 @@ class TestVerdicts(VerdictCommon):
         nightly._step_verdicts(self.company)
         self.assertEqual(customer.discipline_id.state, "met")
 
+    def _after_raw(self, query, **values):
+        """Return a customer with four contacts due, judged last night, as the night sees him after ``query``."""
+        customer = self._customer("Company", self.anna, self.class_a)
+        nightly = self.env["discipline.nightly"]
+        nightly._step_verdicts(self.company)
+        self.assertEqual((customer.discipline_id.goal, customer.discipline_id.state), (4, "behind"))
+        self.env.flush_all()
+        self.env.cr.execute(
+            query,
+            {
+                "customer": customer.id,
+                "company": self.company.id,
+                "manager": self.anna.id,
+                "calendar": self.company.resource_calendar_id.id,
+                "now": NOW,
+                **values,
+            },
+        )
+        self.env.invalidate_all()
+        nightly._step_verdicts(self.company)
+        return customer.discipline_id
+
+    def test_the_night_finds_an_assignment_that_was_changed_past_the_program(self):
+        row = self._after_raw(
+            "UPDATE discipline_assignment SET date_from = '2025-03-10', write_date = %(now)s "
+            "WHERE customer_ref = %(customer)s"
+        )
+        self.assertEqual((row.goal, row.state), (3, "on_track"))
+
+    def test_the_night_finds_a_class_that_was_changed_past_the_program(self):
+        row = self._after_raw(
+            """
+            UPDATE discipline_customer SET abc_class_id = %(other)s, abc_since = '2025-02-01'
+             WHERE partner_id = %(customer)s;
+            INSERT INTO discipline_abc_change
+                   (partner_id, customer_ref, class_from_id, class_to_id, date_effective, origin, in_force, company_id,
+                    write_date)
+            VALUES (%(customer)s, %(customer)s, %(class)s, %(other)s, '2025-02-01', 'hand', TRUE, %(company)s, %(now)s)
+            """,
+            **{"class": self.class_a.id, "other": self.class_c.id},
+        )
+        self.assertEqual(row.goal, 1)
+
+    def test_the_night_finds_an_exception_that_was_entered_past_the_program(self):
+        row = self._after_raw(
+            """
+            INSERT INTO discipline_exception
+                   (partner_id, kind, date_from, date_until, reason, state, company_id, write_date)
+            VALUES (%(customer)s, 'pause', '2025-03-03', '2025-03-14', 'agreed', 'approved', %(company)s, %(now)s)
+            """
+        )
+        self.assertEqual((row.goal, row.state), (2, "on_track"))
+
+    def test_the_night_finds_an_absence_that_was_entered_past_the_program(self):
+        row = self._after_raw(
+            """
+            INSERT INTO discipline_absence (user_id, date_from, date_to, approved, company_id)
+            VALUES (%(manager)s, '2025-03-03', '2025-03-14', TRUE, %(company)s)
+            """
+        )
+        self.assertEqual((row.goal, row.state), (2, "on_track"))
+
+    def test_the_night_finds_a_holiday_that_was_entered_past_the_program(self):
+        row = self._after_raw(
+            """
+            INSERT INTO resource_calendar_leaves (name, calendar_id, company_id, date_from, date_to, time_type)
+            VALUES ('Holiday', %(calendar)s, %(company)s, '2025-03-03 00:00', '2025-03-07 23:59', 'leave')
+            """
+        )
+        # 16 working days are left, the first window is four of them
+        self.assertEqual((row.goal, row.state, row.due_next), (4, "on_track", date(2025, 3, 13)))
+
     def test_judging_twice_changes_nothing(self):
         customers = self._portfolio()
         period = self._period()
