@@ -85,6 +85,7 @@
         "wizards/discipline_abc_hand_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
+        "wizards/discipline_capacity_views.xml",
         "views/discipline_portfolio_views.xml",
         "views/res_users_views.xml",
         "views/crm_lead_views.xml",

@@ -27,6 +27,11 @@ class DisciplineRedistributionManager(models.Model):
     share_before = fields.Float("Load before, %", compute="_compute_after", help="Load / capacity.")
     share_after = fields.Float("Load after, %", compute="_compute_after", help="Load / capacity.")
 
+    def action_capacity(self):
+        """Open the dialog in which a supervisor sets what this manager can do."""
+        self.ensure_one()
+        return self.user_id._discipline_open_capacity()
+
     @api.depends("redistribution_id.line_ids.state", "redistribution_id.line_ids.user_to_id")
     def _compute_after(self):
         Line = self.env["discipline.redistribution.line"].sudo()

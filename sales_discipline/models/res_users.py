@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 
 SUPERVISOR = "sales_team.group_sale_salesman_all_leads"
 ADMINISTRATOR = "sales_team.group_sale_manager"
@@ -59,6 +60,21 @@ class ResUsers(models.Model):
     def _discipline_capacity(self, company):
         """Return how many contacts this manager can make on a working day."""
         return self.discipline_capacity_per_day or company.discipline_capacity_per_day
+
+    @api.constrains("discipline_capacity_per_day", "discipline_assistant_ids")
+    def _check_discipline_capacity(self):
+        for user in self:
+            if user.discipline_capacity_per_day < 0:
+                raise ValidationError(
+                    self.env._("“Contacts per Day” of %(manager)s must be 0 or more.", manager=user.name)
+                )
+            if user in user.discipline_assistant_ids:
+                raise ValidationError(self.env._("%(manager)s cannot be his own assistant.", manager=user.name))
+
+    def _discipline_open_capacity(self):
+        """Return the action that opens the dialog about this manager's capacity and assistants."""
+        action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_capacity_action")
+        return {**action, "context": {"default_user_id": self.id}}
 
     # ------------------------------------------------------------------
     # A user's arrival and departure change whose customers are whose

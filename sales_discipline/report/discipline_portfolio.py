@@ -136,6 +136,11 @@ class DisciplinePortfolio(models.Model):
             "load": imbalance(managers.mapped("load"))._asdict(),
         }
 
+    def action_capacity(self):
+        """Open the dialog in which a supervisor sets what this manager can do."""
+        self.ensure_one()
+        return self.user_id._discipline_open_capacity()
+
     def action_customers(self):
         """Open the customers of this row."""
         self.ensure_one()

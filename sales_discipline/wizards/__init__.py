@@ -1,6 +1,7 @@
 from . import (
     discipline_abc_hand,
     discipline_assign,
+    discipline_capacity,
     discipline_revenue_void,
     crm_lead_lost,
     discipline_contact_assign,
