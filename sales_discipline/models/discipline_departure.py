@@ -160,25 +160,43 @@ class DisciplineDeparture(models.Model):
             record.sudo().write({"state": "running", "redistribution_ids": batches.ids})
 
     def action_hand_over(self):
-        """Give whoever is left to the acting manager, or to nobody, with what is planned with them."""
+        """Give whoever is left to the acting manager, or to nobody, with what is planned with them.
+
+        :raise UserError: where the departure has not begun, or the company is in dry mode
+        """
         self._check_may()
         for record in self:
             if record.state != "running":
                 raise UserError(self.env._("Begin the departure of %(manager)s first.", manager=record.user_id.name))
+        self.company_id._discipline_expect_live()
         self._hand_over()
 
     def _hand_over(self):
         for record in self.sudo():
-            left = record._customers()
+            left = record._customers().partner_id
+            barred = record._barred_for_acting(left)
             plans = self.env["discipline.departure.plan"]._save(record.user_id, record)
-            if left:
-                left.partner_id._discipline_assign(
-                    record.acting_id,
-                    "departure",
-                    self.env._("Departure of %(manager)s", manager=record.user_id.name),
-                )
+            reason = self.env._("Departure of %(manager)s", manager=record.user_id.name)
+            for customers, receiver in ((left - barred, record.acting_id), (barred, self.env["res.users"])):
+                if customers:
+                    customers._discipline_assign(receiver, "departure", reason)
             record.state = "done"
             plans._restore()
+
+    def _barred_for_acting(self, customers):
+        """Return those of ``customers`` whom the acting manager lost lately: they do not return so soon.
+
+        They become nobody's, and are proposed to others.
+
+        :param customers: res.partner
+        """
+        self.ensure_one()
+        if not self.acting_id or not customers:
+            return customers.browse()
+        today = self.env["discipline.calendar"]._today(self.company_id)
+        rules = self.env["discipline.policy"]._policy_on(self.company_id, today)
+        barred = self.env["discipline.redistribution"]._barred(rules, customers.ids)
+        return customers.filtered(lambda row: self.acting_id.id in barred.get(row.id, ()))
 
     def action_cancel(self):
         """Leave the customers where they are; redistributions that are open are cancelled."""
@@ -192,7 +210,9 @@ class DisciplineDeparture(models.Model):
 
     @api.model
     def _nightly(self, company):
-        """Hand over for those whose last day was yesterday or before."""
+        """Hand over for those whose last day was yesterday or before; in dry mode they wait."""
+        if company.discipline_dry_mode:
+            return
         today = self.env["discipline.calendar"]._today(company)
         self.search(
             [("company_id", "=", company.id), ("state", "=", "running"), ("date_last", "<", today)]

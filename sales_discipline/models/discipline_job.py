@@ -391,7 +391,11 @@ class DisciplineJob(models.Model):
         self._run_lines("applied", "_revert_chunk", "_told_reverted")
 
     def _run_lines(self, state, step, told):
-        """Move, or give back, the customers of this job that are still in ``state``, in chunks."""
+        """Move, or give back, the customers of this job that are still in ``state``, in chunks.
+
+        Work that was begun before the company went into dry mode goes no further.
+        """
+        self.company_id._discipline_expect_live()
         Line = self.env["discipline.redistribution.line"]
         if self.user_id:
             Line = Line.with_user(self.user_id).sudo()

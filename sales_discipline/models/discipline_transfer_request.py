@@ -380,14 +380,7 @@ class DisciplineTransferRequest(models.Model):
         Batch = self.env["discipline.redistribution"]
         for row in self:
             self._check_barred(row.partner_id, row.user_to_id, row.policy_id)
-            if row.company_id.discipline_dry_mode:
-                raise UserError(
-                    self.env._(
-                        "%(company)s is in dry mode: no customer moves. A Sales administrator switches it off in the "
-                        "settings.",
-                        company=row.company_id.name,
-                    )
-                )
+            row.company_id._discipline_expect_live()
             batch = Batch._propose(
                 row.company_id, "request", row.partner_id, reason=row.reason, receiver=row.user_to_id, quiet=True
             )

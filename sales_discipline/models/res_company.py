@@ -1,7 +1,7 @@
 from ast import literal_eval
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import ormcache
 
@@ -118,6 +118,21 @@ class ResCompany(models.Model):
                     self.env._(
                         "In the settings of %(company)s, the margin of classes must be from 0 to less than 50 "
                         "percentage points, and the grace for new customers 0 months or more.",
+                        company=company.name,
+                    )
+                )
+
+    def _discipline_expect_live(self):
+        """Refuse to change anything while these companies only try the program out.
+
+        :raise UserError: naming the company, and who switches dry mode off where
+        """
+        for company in self:
+            if company.sudo().discipline_dry_mode:
+                raise UserError(
+                    self.env._(
+                        "%(company)s is in dry mode: nobody is told and no customer moves. Whoever has access to the "
+                        "Settings switches dry mode off there first, under Sales Discipline.",
                         company=company.name,
                     )
                 )

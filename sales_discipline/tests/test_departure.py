@@ -117,6 +117,39 @@ class TestDeparture(DisciplineCommon):
         departure.action_hand_over()
         self.assertFalse((self.large | self.small).user_id)
 
+    def test_in_dry_mode_nobody_is_handed_over_and_nobody_is_told(self):
+        activity = self._plan(self.large, self.anna, date(2025, 3, 20), "Present the offer")
+        self.company.discipline_dry_mode = True
+        departure = self._departure()
+        told = self.env["mail.message"].search_count([("message_type", "=", "user_notification")])
+        departure.action_start()
+        self.assertEqual(set(departure.redistribution_ids.mapped("state")), {"draft"})
+        with self.assertRaisesRegex(UserError, "dry mode: nobody is told and no customer moves"):
+            departure.action_hand_over()
+        Nightly = self.env["discipline.nightly"]
+        with freeze_time("2025-03-15 01:30"):
+            Nightly._step_departures(self.company)
+        self.assertEqual((departure.state, activity.user_id), ("running", self.anna))
+        self.assertEqual((self.large | self.small).user_id, self.anna)
+        self.assertEqual(self.env["mail.message"].search_count([("message_type", "=", "user_notification")]), told)
+        self.company.discipline_dry_mode = False
+        with freeze_time("2025-03-16 01:30"):
+            Nightly._step_departures(self.company)
+        self.assertEqual((departure.state, (self.large | self.small).user_id), ("done", self.boris))
+
+    def test_whoever_lost_a_customer_lately_does_not_get_him_back_by_acting_for_another(self):
+        batch = self.env["discipline.redistribution"]._propose(
+            self.company, "missed", self.other, receiver=self.anna, quiet=True
+        )
+        batch.line_ids.state = "approved"
+        batch._apply(batch.line_ids)
+        self.assertEqual(self.other.user_id, self.anna)
+        departure = self._departure()
+        departure.action_start()
+        departure.action_hand_over()
+        self.assertFalse(self.other.user_id)
+        self.assertEqual((self.large | self.small).user_id, self.boris)
+
     def test_he_stays(self):
         departure = self._departure()
         departure.action_start()

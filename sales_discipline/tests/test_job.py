@@ -46,6 +46,19 @@ class TestJob(RedistributionCommon):
             patcher.start()
             self.addCleanup(patcher.stop)
 
+    def test_work_that_was_begun_before_dry_mode_goes_no_further(self):
+        batch = self._customers_of_anna()
+        batch.action_apply()
+        self.company.discipline_dry_mode = True
+        with mute_logger(*LOGGERS):
+            self._work()
+        self.assertEqual(self.neglected.user_id, self.anna)
+        self.assertIn("dry mode", self._job("apply").message)
+        self.company.discipline_dry_mode = False
+        batch.action_apply()
+        self._work()
+        self.assertEqual(self.neglected.user_id, self.clara)
+
     # ------------------------------------------------------------------
     # What the tests need
     # ------------------------------------------------------------------
