@@ -23,8 +23,6 @@ OPEN_STATES = ("draft", "proposed", "approved")
 AT_ONCE = 500
 #: how many customers a message names before it says “and so many more”
 NAMED = 10
-#: e-mails to managers that leave at once; more are left to Odoo's queue
-SENT_AT_ONCE = 20
 
 
 class DisciplineRedistribution(models.Model):
@@ -196,15 +194,7 @@ class DisciplineRedistribution(models.Model):
 
         :raise UserError: naming the company and the setting
         """
-        for company in self.company_id:
-            if company.discipline_dry_mode:
-                raise UserError(
-                    self.env._(
-                        "%(company)s is in dry mode: nobody is told and no customer moves. Switch dry mode off in the "
-                        "settings of Sales Discipline first.",
-                        company=company.name,
-                    )
-                )
+        self.company_id._discipline_expect_live()
 
     def action_propose(self):
         """Propose these drafts: the managers concerned are told, and the time for appeals begins."""
@@ -233,7 +223,8 @@ class DisciplineRedistribution(models.Model):
     def action_approve(self):
         """Approve the proposed lines of these batches that the user may decide.
 
-        Lines with an undecided appeal wait. Customers who changed hands meanwhile are skipped and named.
+        Lines with an undecided appeal wait. Customers who changed hands meanwhile, or whom something has come to
+        protect, are skipped and named.
 
         :return: a notification that says what was approved and what was not
         """
@@ -245,7 +236,7 @@ class DisciplineRedistribution(models.Model):
             raise UserError(
                 self.env._("There is nothing to approve: every line is skipped, kept, or waits for an appeal.")
             )
-        skipped = lines.sudo()._skip_changed()
+        skipped = lines.sudo()._skip_hindered()
         (lines - skipped).sudo()._set_state("approved", decided_by_id=self.env.uid)
         self.sudo().write({"approved_by_id": self.env.uid})
         self.sudo()._settle()
@@ -297,6 +288,7 @@ class DisciplineRedistribution(models.Model):
         """Give back what is still with its receiver; lines that changed since are left alone and named."""
         self._check_supervisor()
         self._expect("proposed", "approved", "applied")
+        self._expect_live()
         lines = self._lines_in("applied")._check_may_decide(any_of_them=True)
         if not lines:
             raise UserError(self.env._("There is nothing to revert: no customer of this redistribution has moved."))
@@ -324,6 +316,8 @@ class DisciplineRedistribution(models.Model):
             )
         self.sudo().write({"reverted_at": fields.Datetime.now()})
         self.sudo()._settle()
+        for batch in self.sudo():
+            batch._tell(back.sudo(), "reverted")
         left = lines - back
         texts = [
             self.env._("%(count)s customers went back.", count=len(back)),
@@ -468,72 +462,6 @@ class DisciplineRedistribution(models.Model):
                 "next": {"type": "ir.actions.act_window_close"},
             },
         }
-
-    def _tell(self, lines, event):
-        """Send each manager concerned one message with the customers that he gives and receives.
-
-        :param lines: lines; those of this batch are told
-        :param str event: ``proposed`` or ``applied``
-        """
-        self.ensure_one()
-        concerned = lines._by_manager(self)
-        users = self.env["res.users"].browse(concerned).filtered("active").sorted("id")
-        # what is read about one customer who is named is read about a thousand of them
-        named = [line for user in users for side in concerned[user.id].values() for line in side[1]]
-        alike = self._alike(queued=len(users) > SENT_AT_ONCE)
-        for user in users:
-            sides = {"given": (0, []), "received": (0, []), **concerned[user.id]}
-            self._tell_one(user, {**sides, "named": named, "alike": alike}, event)
-        if len(users) > SENT_AT_ONCE:
-            self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
-
-    def _alike(self, queued):
-        """Return what all the messages about this batch share, so that Odoo does not look for it once for each.
-
-        :param bool queued: their e-mails are left to the queue, so that nobody waits for the mail server
-        """
-        author, email = self._message_compute_author()
-        return {
-            "reply_to": self._notify_get_reply_to(default=email, author_id=author)[self.id],
-            "record_alias_domain_id": self._mail_get_alias_domains(default_company=self.env.company)[self.id].id,
-            "record_company_id": self.company_id.id,
-            "tracking_value_ids": [],
-            "force_send": not queued,
-        }
-
-    def _tell_one(self, user, values, event):
-        """Send one manager his message.
-
-        :param dict values: ``given`` and ``received``, each (number of lines, ids of the first of them), ``named``, the
-            ids of all that are named to anybody, and ``alike``, what is the same in all messages
-        """
-        lang = user.lang or self.env.lang
-        batch = self.with_context(lang=lang)
-        env = batch.env
-        counts = {side: values[side][0] for side in ("given", "received")}
-        lines = env["discipline.redistribution.line"]
-        if event == "proposed":
-            subject = env._("Redistribution proposed: %(given)s leave you, %(received)s come to you", **counts)
-        else:
-            subject = env._("Customers moved: %(given)s left you, %(received)s came to you", **counts)
-        body = env["ir.qweb"]._render(
-            "sales_discipline.discipline_redistribution_message",
-            {
-                "batch": batch,
-                "event": event,
-                "given": lines.browse(values["given"][1]).with_prefetch(values["named"]),
-                "received": lines.browse(values["received"][1]).with_prefetch(values["named"]),
-                "given_more": max(0, counts["given"] - NAMED),
-                "received_more": max(0, counts["received"] - NAMED),
-            },
-        )
-        batch.message_notify(
-            partner_ids=user.partner_id.ids,
-            subject=subject,
-            body=body,
-            email_layout_xmlid="mail.mail_notification_light",
-            **values["alike"],
-        )
 
     def action_open_lines(self):
         """Open the batch's customers, grouped by who gives them."""

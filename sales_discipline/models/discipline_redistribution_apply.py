@@ -4,16 +4,14 @@ import json
 import logging
 
 import psycopg2
-from markupsafe import Markup
 from odoo import api, models
+from odoo.fields import Domain
 from odoo.tools import SQL
-from odoo.tools.misc import format_date
 
 _logger = logging.getLogger(__name__)
 
 #: customers that move together, all or none of them
 CHUNK = 500
-ACQUAINT = "sales_discipline.mail_activity_type_acquaint"
 
 
 class DisciplineRedistributionLine(models.Model):
@@ -145,24 +143,27 @@ class DisciplineRedistributionLine(models.Model):
     def _apply_chunk(self):
         """Move customers, employees, planned contacts, open deals and followers to their receivers."""
         lines = self.try_lock_for_update().filtered(lambda line: line.state == "approved")
-        lines -= lines._skip_changed()
+        lines -= lines._skip_hindered()
         if not lines:
             return lines
         customers = {line.partner_id.id: line for line in lines}
         undo = {line.id: {} for line in lines}
         family = self._family(list(customers))
+        leads = lines._open_leads(family)
         lines._keep_employees(family, customers, undo)
+        followed = lines._following(family, leads)
         lines.partner_id._discipline_assign(
             {pid: line.user_to_id for pid, line in customers.items()},
             lines._assignment_origin(),
             reason=lines.redistribution_id[:1].display_name,
             lines={pid: line.id for pid, line in customers.items()},
         )
-        leads = lines._open_leads(family)
         lines._move_activities(family, leads, customers, undo)
+        lines._move_meetings(family, customers, undo)
         if lines.redistribution_id.policy_id[:1].move_leads:
             lines._move_leads(family, leads, customers, undo)
         lines._move_followers(family, leads, customers)
+        lines._remember_followers(followed, family, leads, customers, undo)
         lines._acquaint(family, customers, undo)
         lines._write_applied(undo)
         return lines
@@ -217,6 +218,14 @@ class DisciplineRedistributionLine(models.Model):
             .search([("partner_id", "in", list(family)), ("won_status", "=", "pending"), ("active", "=", True)])
         )
 
+    @api.model
+    def _documents_domain(self, partner_ids, lead_ids):
+        """Return the domain of what hangs on these partners and leads: activities, or followers."""
+        return Domain.OR(
+            Domain("res_model", "=", model) & Domain("res_id", "in", list(ids))
+            for model, ids in (("res.partner", partner_ids), ("crm.lead", lead_ids))
+        )
+
     def _move_activities(self, family, leads, customers, undo):
         """Give the loser's planned contacts with these customers to the receiver."""
         owner = {("res.partner", pid): customer for pid, customer in family.items()}
@@ -226,17 +235,9 @@ class DisciplineRedistributionLine(models.Model):
             self.env["mail.activity"]
             .sudo()
             .search(
-                [
-                    ("user_id", "in", [user for user in set(losers.values()) if user]),
-                    ("activity_type_id.discipline_channel_id", "!=", False),
-                    "|",
-                    "&",
-                    ("res_model", "=", "res.partner"),
-                    ("res_id", "in", list(family)),
-                    "&",
-                    ("res_model", "=", "crm.lead"),
-                    ("res_id", "in", leads.ids),
-                ]
+                Domain("user_id", "in", [user for user in set(losers.values()) if user])
+                & Domain("activity_type_id.discipline_channel_id", "!=", False)
+                & self._documents_domain(family, leads.ids)
             )
             .filtered(lambda row: row.user_id.id == losers[owner[row.res_model, row.res_id]])
         )
@@ -263,144 +264,6 @@ class DisciplineRedistributionLine(models.Model):
             coming.setdefault(line.user_to_id.id, []).append(lead.id)
         for receiver, ids in coming.items():
             leads.browse(ids).with_context(mail_auto_subscribe_no_notify=True).write({"user_id": receiver})
-
-    def _move_followers(self, family, leads, customers):
-        """The receiver follows his customer from now on, and the loser no longer what is not his any more."""
-        for receiver, lines in self.grouped("user_to_id").items():
-            lines.partner_id.message_subscribe(receiver.partner_id.ids)
-        losers = {pid: line.user_from_id.partner_id.id for pid, line in customers.items() if line.user_from_id}
-        if not losers:
-            return
-        moved = {lead.id for lead in leads if lead.user_id == customers[family[lead.partner_id.id]].user_to_id}
-        left = {("res.partner", pid): losers.get(customer) for pid, customer in family.items()}
-        left.update({("crm.lead", lead.id): losers.get(family[lead.partner_id.id]) for lead in leads})
-        self.env["mail.followers"].sudo().search(
-            [
-                ("partner_id", "in", list(set(losers.values()))),
-                "|",
-                "&",
-                ("res_model", "=", "res.partner"),
-                ("res_id", "in", list(family)),
-                "&",
-                ("res_model", "=", "crm.lead"),
-                ("res_id", "in", list(moved)),
-            ]
-        ).filtered(lambda row: row.partner_id.id == left[row.res_model, row.res_id]).unlink()
-
-    # ------------------------------------------------------------------
-    # "Get acquainted": the story of the customer
-    # ------------------------------------------------------------------
-
-    def _acquaint(self, family, customers, undo):
-        """Plan for the receiver to get acquainted with each customer, with the customer's story."""
-        activity_type = self.env.ref(ACQUAINT, raise_if_not_found=False)
-        if not activity_type:
-            return
-        company = self.company_id[:1]
-        Calendar = self.env["discipline.calendar"]
-        deadline = Calendar._add_working_days(company, Calendar._today(company), self._acquaint_days())
-        model = self.env["ir.model"]._get_id("res.partner")
-        for lang, lines in self.grouped(lambda line: line.user_to_id.lang or self.env.lang).items():
-            lines = lines.with_context(lang=lang)
-            stories = lines._stories(family)
-            summary = lines._acquaint_summary(activity_type)
-            activities = (
-                self.env["mail.activity"]
-                .with_context(mail_activity_quick_update=True, lang=lang)
-                .create(
-                    [
-                        {
-                            "activity_type_id": activity_type.id,
-                            "summary": summary,
-                            "note": stories.get(line.customer_ref),
-                            "date_deadline": deadline,
-                            "user_id": line.user_to_id.id,
-                            "res_model_id": model,
-                            "res_id": line.partner_id.id,
-                            "automated": True,
-                        }
-                        for line in lines
-                    ]
-                )
-            )
-            for line, activity in zip(lines, activities, strict=True):
-                undo[line.id]["acquaint"] = activity.id
-
-    def _acquaint_days(self):
-        """Return within how many working days the receiver gets acquainted (a hook)."""
-        return 3
-
-    def _acquaint_summary(self, activity_type):
-        """Return what the activity is called, in the receiver's language (a hook)."""
-        return activity_type.with_env(self.env).name
-
-    def _stories(self, family):
-        """Return {customer id: HTML}: last contacts, open deals and what was promised, in the receiver's language.
-
-        Notes of contacts are not in it: an activity is read by everybody, a note is not.
-        """
-        stories = {line.customer_ref: [self._paragraph(self.env._("Why"), [line.explanation])] for line in self}
-        for title, rows in (
-            (self.env._("Last contacts"), self._story_contacts()),
-            (self.env._("Open deals"), self._story_deals(family)),
-            (self.env._("Promised"), self._story_plans(family)),
-        ):
-            for customer, texts in rows.items():
-                stories[customer].append(self._paragraph(title, texts))
-        return {customer: Markup("").join(parts) for customer, parts in stories.items()}
-
-    @api.model
-    def _paragraph(self, title, texts):
-        items = Markup("").join(Markup("<li>%s</li>") % text for text in texts)
-        return Markup("<p><b>%s</b></p><ul>%s</ul>") % (title, items)
-
-    def _story_contacts(self):
-        """Return {customer id: sentences} of the last three contacts with each customer."""
-        ids = [
-            row[0]
-            for row in self.env.execute_query(
-                SQL(
-                    """
-                    SELECT id FROM (
-                        SELECT id, day, row_number() OVER (PARTITION BY partner_id ORDER BY day DESC, id DESC) AS n
-                          FROM discipline_contact WHERE partner_id = ANY(%s) AND voided_at IS NULL
-                    ) c WHERE n <= 3 ORDER BY day DESC, id DESC
-                    """,
-                    self.mapped("customer_ref"),
-                )
-            )
-        ]
-        stories = {}
-        for contact in self.env["discipline.contact"].sudo().browse(ids):
-            parts = [contact.channel_id.name, contact.outcome_id.name, contact.contact_id.name, contact.user_id.name]
-            stories.setdefault(contact.partner_id.id, []).append(
-                f"{format_date(self.env, contact.day)}: {', '.join(part for part in parts if part)}"
-            )
-        return stories
-
-    def _story_deals(self, family):
-        stories = {}
-        for lead in self._open_leads(family).with_context(lang=self.env.lang):
-            amount = lead.company_currency.format(lead.expected_revenue) if lead.expected_revenue else ""
-            parts = [lead.stage_id.name, amount]
-            stories.setdefault(family[lead.partner_id.id], []).append(
-                f"{lead.name}: {', '.join(part for part in parts if part)}"
-            )
-        return stories
-
-    def _story_plans(self, family):
-        stories = {}
-        activities = (
-            self.env["mail.activity"]
-            .sudo()
-            .search([("res_model", "=", "res.partner"), ("res_id", "in", list(family))], order="date_deadline, id")
-        )
-        for activity in activities:
-            text = activity.summary or activity.activity_type_id.name
-            stories.setdefault(family[activity.res_id], []).append(
-                f"{format_date(self.env, activity.date_deadline)}: {text}"
-            )
-        return stories
 
     # ------------------------------------------------------------------
     # Reverting
@@ -433,7 +296,6 @@ class DisciplineRedistributionLine(models.Model):
     def _revert_group(self):
         giver, receiver = self.user_from_id, self.user_to_id
         undo = [line.undo or {} for line in self]
-        family = self._family(self.partner_id.ids)
         self.partner_id._discipline_assign(
             giver,
             "redistribution",
@@ -452,9 +314,10 @@ class DisciplineRedistributionLine(models.Model):
         self.env["mail.activity"].search(
             [("id", "in", [row["acquaint"] for row in undo if row.get("acquaint")]), ("user_id", "=", receiver.id)]
         ).unlink()
-        leads = self._revert_leads({lead: (user, team) for row in undo for lead, user, team in row.get("leads", ())})
-        self.env["res.partner"].browse(family).message_unsubscribe(receiver.partner_id.ids)
-        leads.message_unsubscribe(receiver.partner_id.ids)
+        deals = {lead: (user, team) for row in undo for lead, user, team in row.get("leads", ())}
+        back = self._revert_leads(deals)
+        self._revert_meetings(undo)
+        self._revert_followers(undo, deals.keys() - set(back.ids))
         self.write({"state": "reverted"})
 
     def _revert_leads(self, before):

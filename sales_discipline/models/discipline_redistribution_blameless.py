@@ -127,6 +127,7 @@ class DisciplineRedistributionLine(models.Model):
                 "customer_ref": partner.id,
                 "abc_class_id": facts["abc_class"],
                 "load": facts["load"],
+                "is_offered": True,
             }
         )
         batch._message_log(

@@ -205,7 +205,7 @@ class DisciplineRedistributionLine(models.Model):
         self._settle_batches()
 
     def action_approve(self):
-        """Approve these lines; customers who changed hands meanwhile are skipped and named."""
+        """Approve these lines; those that changed hands meanwhile, or are protected by now, are skipped and named."""
         self._check_may_decide()
         self._expect("proposed")
         self.redistribution_id._expect("proposed", "approved")
@@ -217,7 +217,7 @@ class DisciplineRedistributionLine(models.Model):
                     customer=self.filtered("is_waiting")[:1].customer_name,
                 )
             )
-        skipped = self.sudo()._skip_changed()
+        skipped = self.sudo()._skip_hindered()
         (self - skipped).sudo().write({"state": "approved", "decided_by_id": self.env.uid})
         self._settle_batches()
         if skipped:
@@ -228,6 +228,7 @@ class DisciplineRedistributionLine(models.Model):
         """Give these customers back, where nothing changed since."""
         self._check_may_decide()
         self._expect("applied")
+        self.redistribution_id._expect_live()
         return self.redistribution_id._revert(self)
 
     def action_edit_receiver(self):
@@ -339,6 +340,7 @@ class DisciplineRedistributionLine(models.Model):
         self._check_may_decide()
         self._expect("proposed", "approved", "skipped")
         self._check_receiver(user)
+        self._check_unprotected()
         batch = self.redistribution_id[:1].sudo()
         today = self.env["discipline.calendar"]._today(batch.company_id)
         figures = batch._manager_figures(batch.company_id, today, batch.period_id)

@@ -11,6 +11,8 @@ from ..engine import policy
 
 #: rows that are read at a time where there may be a million of them
 SOME = 10_000
+#: of so many customers the deals are looked for one by one; of more, in one reading of all deals
+FEW = 1_000
 
 
 class DisciplineRedistribution(models.Model):
@@ -167,15 +169,18 @@ class DisciplineRedistribution(models.Model):
         rows = self.env.execute_query(
             SQL(
                 "SELECT customer_ref, why FROM (%s) s WHERE customer_ref = ANY(%s) ORDER BY rank DESC",
-                self._spared_sql(company, rules, today),
+                self._spared_sql(company, rules, today, partner_ids if len(partner_ids) <= FEW else None),
                 list(partner_ids),
             )
         )
         return dict(rows)
 
     @api.model
-    def _spared_sql(self, company, rules, today):
-        """Return SQL of rows (customer_ref, why, rank) of whoever is spared; the lowest rank is told (a hook)."""
+    def _spared_sql(self, company, rules, today, partner_ids=None):
+        """Return SQL of rows (customer_ref, why, rank) of whoever is spared; the lowest rank is told (a hook).
+
+        :param partner_ids: customers; of the others no deals are read. By default everybody's are.
+        """
         since = today - timedelta(days=rules.cooldown_days)
         kept = self.env["discipline.exception"]._in_force(company, today, today, ("keep",))
         parts = [
@@ -200,8 +205,12 @@ class DisciplineRedistribution(models.Model):
                       JOIN res_partner p ON p.id = l.partner_id
                       JOIN res_partner m ON m.id = p.commercial_partner_id
                      WHERE l.active AND l.type = 'opportunity' AND l.won_status = 'pending' AND l.probability >= %s
+                           %s
                     """,
                     rules.late_stage_probability,
+                    SQL("AND (m.id = ANY(%(ids)s) OR m.customer_group_id = ANY(%(ids)s))", ids=list(partner_ids))
+                    if partner_ids is not None
+                    else SQL(),
                 )
             )
         return SQL(" UNION ALL ").join(parts)

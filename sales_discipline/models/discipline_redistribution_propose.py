@@ -114,7 +114,7 @@ class DisciplineRedistribution(models.Model):
         )
         for batch in batches.filtered(lambda row: not row.appeal_until or row.appeal_until < today):
             lines = batch._lines_in("proposed", waiting=False)
-            lines -= lines._skip_changed()
+            lines -= lines._skip_hindered()
             if len(lines) > AT_ONCE:
                 lines._set_state("approved")
                 batch._in_background("apply", lines)

@@ -1,5 +1,6 @@
 """A closed February in which Anna neglected her customers, Boris and Clara kept their norms, and one is nobody's."""
 
+from contextlib import contextmanager
 from datetime import date
 
 from .common import DisciplineCommon
@@ -34,6 +35,18 @@ class RedistributionCommon(DisciplineCommon):
     def _proposed(cls):
         """Return the batch of customers that Anna neglected, proposed today."""
         return cls.Batch._propose_missed(cls._close())
+
+    @contextmanager
+    def _each(self, cause):
+        """Try one cause of many; what was done about it is undone afterwards."""
+        savepoint = self.env.cr.savepoint(flush=False)
+        try:
+            with self.subTest(cause=cause):
+                yield
+        finally:
+            self.env.flush_all()
+            savepoint.rollback()
+            self.env.invalidate_all()
 
     def _after_appeals(self, batch):
         """Let the time for appeals be over."""

@@ -173,6 +173,11 @@ class TestRedistribution(RedistributionCommon):
         self.assertEqual(self.env["mail.message"].search_count([("message_type", "=", "user_notification")]), 0)
         self.assertFalse(batch.with_user(self.anna).search([]))
         self.assertTrue(batch.with_user(self.supervisor).search([]))
+        for manager in (self.anna, self.boris, self.dmitri):
+            self.assertFalse(self.Line.with_user(manager).search([("redistribution_id", "=", batch.id)]))
+            with self.assertRaises(AccessError):
+                batch.line_ids.with_user(manager).read(["partner_id"])
+        self.assertEqual(len(self.Line.with_user(self.supervisor).search([("redistribution_id", "=", batch.id)])), 4)
         with self.assertRaises(UserError):
             batch.with_user(self.supervisor).action_propose()
         self.company.discipline_dry_mode = False

@@ -32,6 +32,9 @@ class TestHandover(RedistributionCommon):
         self.calls = self._call(self.customer) | self._call(self.employee) | self._call(self.lead)
         self.todo = self.customer.activity_schedule("mail.mail_activity_data_todo", user_id=self.anna.id)
         self.customer.message_subscribe(self.anna.partner_id.ids)
+        # the receiver follows some of it already, the loser his deal
+        for record in (self.employee, self.lead):
+            record.message_subscribe((self.anna | self.clara).partner_id.ids)
 
     def _call(self, record):
         return record.activity_schedule(
@@ -44,13 +47,18 @@ class TestHandover(RedistributionCommon):
         )
 
     def _state(self):
-        """Return what a redistribution may change: managers, deals, planned contacts."""
+        """Return what a redistribution may change: managers, deals, planned contacts, followers."""
         self.env.invalidate_all()
         partners = self.neglected | self.employee
         return (
             {partner.name: partner.user_id for partner in partners},
             {lead.name: (lead.user_id, lead.team_id) for lead in self.lead | self.foreign_lead},
             {activity.id: activity.user_id for activity in self.calls | self.todo},
+            {
+                record: record.message_partner_ids.sorted("id")
+                for records in (partners, self.lead | self.foreign_lead)
+                for record in records
+            },
         )
 
     def test_planned_contacts_employees_and_open_deals_move_along(self):
@@ -60,7 +68,8 @@ class TestHandover(RedistributionCommon):
         self.assertEqual(self.lead.user_id, self.clara)
         self.assertEqual(self.foreign_lead.user_id, self.boris)
         self.assertEqual(self.todo.user_id, self.anna, "only planned contacts move")
-        self.assertNotIn(self.anna.partner_id, self.customer.message_partner_ids)
+        for record in (self.customer, self.employee, self.lead):
+            self.assertNotIn(self.anna.partner_id, record.message_partner_ids)
         self.assertIn(self.clara.partner_id, self.customer.message_partner_ids)
 
     def test_the_customers_chatter_says_from_whom_to_whom_he_moved(self):
@@ -108,6 +117,9 @@ class TestHandover(RedistributionCommon):
         batch = self._moved(self._batch())
         self.assertNotEqual(self._state(), before)
         batch.action_revert()
+        for record in (self.employee, self.lead):
+            self.assertIn(self.clara.partner_id, record.message_partner_ids)
+        self.assertNotIn(self.clara.partner_id, self.customer.message_partner_ids)
         self.assertEqual(self._state(), before)
         self.assertEqual(batch.state, "reverted")
         self.assertFalse(

@@ -6,7 +6,7 @@ from unittest.mock import patch
 from freezegun import freeze_time
 from odoo.tests import tagged
 
-from ..models import discipline_redistribution
+from ..models import discipline_redistribution_tell
 from .common import NOW
 from .redistribution_common import RedistributionCommon
 
@@ -100,7 +100,7 @@ class TestRedistributionSets(RedistributionCommon):
     def test_many_messages_are_left_to_the_queue_so_that_nobody_waits_for_the_mail_server(self):
         queue = self.env.ref("mail.ir_cron_mail_scheduler_action")
         triggers = self.env["ir.cron.trigger"].search_count([("cron_id", "=", queue.id)])
-        with patch.object(discipline_redistribution, "SENT_AT_ONCE", 1):
+        with patch.object(discipline_redistribution_tell, "SENT_AT_ONCE", 1):
             _count, batch = self._selected(3)
         mails = self.env["mail.mail"].search([("model", "=", batch._name), ("res_id", "=", batch.id)])
         self.assertEqual(mails.recipient_ids, (self.anna | self.clara).partner_id)
