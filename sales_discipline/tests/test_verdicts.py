@@ -310,23 +310,32 @@ class TestVerdicts(VerdictCommon):
         contact.with_user(self.supervisor)._void("wrong number")
         self.assertEqual((row.state, row.attained), ("on_track", 0))
 
-    def test_the_night_finds_what_came_past_the_program(self):
-        customer = self._customer("Company", self.anna, self.class_c)
+    def _judged_a_night_ago(self, abc_class):
+        """Return a customer whom last night judged; of all that the verdicts rest on nothing has changed since."""
+        customer = self._customer("Company", self.anna, abc_class)
         nightly = self.env["discipline.nightly"]
         nightly._step_verdicts(self.company)
+        self.env.flush_all()
+        # the database stamps its rows with the real time, whatever day the test lives in
+        self.env.cr.execute("UPDATE discipline_period SET create_date = '2025-03-01'")
+        for table in ("contact", "assignment", "abc_change", "exception"):
+            self.env.cr.execute(f"UPDATE discipline_{table} SET write_date = '2025-03-01'")
+        self.env.invalidate_all()
+        self.assertEqual(nightly._to_judge(self.company, self._period()), [])
+        return customer
+
+    def test_the_night_finds_what_came_past_the_program(self):
+        customer = self._judged_a_night_ago(self.class_c)
         # a fact of the ledger that nobody judged
         self._contact(customer, self.anna, date(2025, 3, 10))
         self.env.flush_all()
-        nightly._step_verdicts(self.company)
+        self.env["discipline.nightly"]._step_verdicts(self.company)
         self.assertEqual(customer.discipline_id.state, "met")
 
     def _after_raw(self, query, **values):
         """Return a customer with four contacts due, judged last night, as the night sees him after ``query``."""
-        customer = self._customer("Company", self.anna, self.class_a)
-        nightly = self.env["discipline.nightly"]
-        nightly._step_verdicts(self.company)
+        customer = self._judged_a_night_ago(self.class_a)
         self.assertEqual((customer.discipline_id.goal, customer.discipline_id.state), (4, "behind"))
-        self.env.flush_all()
         self.env.cr.execute(
             query,
             {
@@ -339,7 +348,7 @@ class TestVerdicts(VerdictCommon):
             },
         )
         self.env.invalidate_all()
-        nightly._step_verdicts(self.company)
+        self.env["discipline.nightly"]._step_verdicts(self.company)
         return customer.discipline_id
 
     def test_the_night_finds_an_assignment_that_was_changed_past_the_program(self):
