@@ -133,12 +133,19 @@ class TestProtection(RedistributionCommon):
                 self.assertFalse(self._reasons(batch))
                 self.assertEqual(self.neglected.user_id, self.clara)
 
-    def test_the_cooldown_that_a_move_begins_does_not_stop_the_others_of_its_redistribution(self):
+    def test_the_cooldown_is_asked_for_when_they_are_proposed_only(self):
         batch = self._decided("selection")
         batch.action_approve()
-        batch.sudo()._apply(batch.line_ids[:1].sudo())
         batch.action_apply()
-        self.assertEqual(self.neglected.user_id, self.clara)
+        again = self.Batch._propose(self.company, "selection", self.neglected, reason="Office", receiver=self.boris)
+        self.assertEqual(set(again.line_ids.mapped("skip_reason")), {"cooldown"})
+        # a supervisor may choose otherwise
+        again = again.with_user(self.administrator)
+        again.line_ids[0]._set_receiver(self.dmitri)
+        again.action_approve()
+        again.action_apply()
+        self.assertEqual(again.line_ids[0].partner_id.user_id, self.dmitri)
+        self.assertEqual(again.line_ids[1:].partner_id.user_id, self.clara)
 
     def test_the_overloaded_managers_own_choice_is_not_hindered(self):
         batch = self.Batch._propose(self.company, "overload", self.neglected[2], reason="Too many", receiver=self.clara)

@@ -170,3 +170,24 @@ class TestTold(RedistributionCommon):
         self.assertIn(self.clara.partner_id, self.employee.message_partner_ids)
         for record in (self.customer, self.lead):
             self.assertNotIn(self.clara.partner_id, record.message_partner_ids)
+
+    def test_the_giver_follows_again_what_he_gave_up_and_a_third_person_follows_all_the_time(self):
+        for record in (self.employee, self.lead):
+            record.message_subscribe((self.anna | self.dmitri).partner_id.ids)
+        batch = self._moved(self._batch(self.customer, self.clara))
+        for record in (self.employee, self.lead):
+            self.assertEqual(record.message_partner_ids & self.managers.partner_id, self.dmitri.partner_id)
+        batch.action_revert()
+        for record in (self.employee, self.lead):
+            self.assertEqual(
+                record.message_partner_ids & self.managers.partner_id, (self.anna | self.dmitri).partner_id
+            )
+
+    def test_whoever_keeps_a_deal_that_was_won_since_follows_it_still(self):
+        batch = self._batch(self.customer, self.clara).with_user(self.supervisor).with_context(tracking_disable=False)
+        batch.action_approve()
+        batch.action_apply()
+        self.lead.action_set_won()
+        batch.action_revert()
+        self.assertEqual((self.customer.user_id, self.lead.user_id), (self.anna, self.clara))
+        self.assertIn(self.clara.partner_id, self.lead.message_partner_ids)
