@@ -182,15 +182,17 @@ class DisciplineException(models.Model):
         return spans
 
     @api.model
-    def _in_force(self, company, date_from, date_to, kinds, decided_by=None):
+    def _in_force(self, company, date_from, date_to, kinds, decided_by=None, partner_ids=None):
         """Return what is agreed for the customers of a company between two days.
 
         :param kinds: kinds of exception to look at
         :param datetime decided_by: leave out what was approved later (naive UTC)
+        :param partner_ids: customers to look at; by default all of them
         :return: list of (customer id, kind, goal, first day, last day), each cut to the days asked for
         """
         rows = self.sudo().search(
             [
+                *([("partner_id", "in", list(partner_ids))] if partner_ids is not None else ()),
                 ("company_id", "=", company.id),
                 ("kind", "in", kinds),
                 ("state", "=", "approved"),

@@ -179,10 +179,10 @@ class DisciplineRedistribution(models.Model):
     def _spared_sql(self, company, rules, today, partner_ids=None):
         """Return SQL of rows (customer_ref, why, rank) of whoever is spared; the lowest rank is told (a hook).
 
-        :param partner_ids: customers; of the others no deals are read. By default everybody's are.
+        :param partner_ids: customers; of the others no exceptions and no deals are read. By default everybody's are.
         """
         since = today - timedelta(days=rules.cooldown_days)
-        kept = self.env["discipline.exception"]._in_force(company, today, today, ("keep",))
+        kept = self.env["discipline.exception"]._in_force(company, today, today, ("keep",), partner_ids=partner_ids)
         parts = [
             SQL("SELECT unnest(%s::int[]) AS customer_ref, 'protected' AS why, 1 AS rank", [row[0] for row in kept]),
             SQL(
