@@ -1,13 +1,12 @@
 """Meetings that lie ahead go with the customer: whoever answers for him then is the one who goes there."""
 
 import logging
-from itertools import groupby
 from operator import itemgetter
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tools import SQL
+from odoo.tools import SQL, groupby
 
 _logger = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ class DisciplineRedistributionLine(models.Model):
         """
         # as the organiser, whose calendar may be closed to others
         events = self.env["calendar.event"].with_user(giver).sudo().with_context(**QUIETLY)
-        for (gives, takes), group in groupby(sorted(rows, key=itemgetter(1, 2, 0)), key=itemgetter(1, 2)):
+        for (gives, takes), group in groupby(rows, key=itemgetter(1, 2)):
             ids = [row[0] for row in group]
             commands = [Command.unlink(giver.partner_id.id)] if gives else []
             if not takes:
