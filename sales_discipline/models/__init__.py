@@ -22,6 +22,8 @@ from . import (
     discipline_outcome,
     mail_activity_type,
     discipline_contact,
+    discipline_contact_source,
+    discipline_contact_join,
     discipline_contact_counting,
     discipline_contact_customer,
     res_partner_plan,

@@ -75,8 +75,9 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
         """Void contacts of one and the same meeting: with several customers it was one each, with one it is one."""
         rows = self.env.execute_query(
             SQL(
-                "SELECT event_id, array_agg(id ORDER BY id) FROM discipline_contact "
-                "WHERE customer_ref = ANY(%s) AND event_id IS NOT NULL AND source = 'meeting' AND voided_at IS NULL "
+                # one that came in another way too says more
+                "SELECT event_id, array_agg(id ORDER BY source = 'meeting', id) FROM discipline_contact "
+                "WHERE customer_ref = ANY(%s) AND event_id IS NOT NULL AND voided_at IS NULL "
                 "GROUP BY event_id HAVING count(*) > 1",
                 partner_ids,
             )

@@ -75,28 +75,30 @@ class CalendarEvent(models.Model):
     def _discipline_resync(self):
         """Bring the contacts of meetings that were logged in line with what is said of them now.
 
-        A contact of a meeting that was moved, declined or called off is voided; where the meeting took place at
-        another time it is logged anew. A meeting that lies ahead becomes a contact when it is over.
+        A contact of a meeting that was moved, declined or called off is voided, unless it came in another way too;
+        where the meeting took place at another time it is logged anew. A meeting that lies ahead becomes a contact when
+        it is over.
         """
         self.flush_recordset()
         self.env["calendar.attendee"].flush_model()
         contacts = self.env["discipline.contact"].sudo()
-        logged = contacts.search([("event_id", "in", self.ids), ("voided_at", "=", False), ("source", "=", "meeting")])
+        logged = contacts.search([("event_id", "in", self.ids), ("voided_at", "=", False)])
         if not logged:
             return
         held = {(row[0], row[1]): row[2] for row in self._discipline_held_rows(SQL("e.id = ANY(%s)", self.ids))}
         starts = {event.id: event.start for event in self}
         gone = logged.filtered(
             lambda row: (
-                row.date != starts[row.event_id.id]
+                row._told_at(row, "meeting") != starts[row.event_id.id]
                 # an activity of the meeting, marked as done, says that it took place, whoever the attendees are
                 or (not row.activity_id and (row.event_id.id, row.customer_ref) not in held)
                 or row.event_id.discipline_not_held
             )
         )
-        gone._supersede(self.env._("The meeting was moved, declined or did not take place."))
-        if gone:
-            self._discipline_log_rows([(*key, held[key]) for key in held if key[0] in set(gone.event_id.ids)])
+        moved = set(gone.event_id.ids)
+        gone._withdraw("meeting", self.env._("The meeting was moved, declined or did not take place."))
+        if moved:
+            self._discipline_log_rows([(*key, held[key]) for key in held if key[0] in moved])
 
     @api.model
     def _discipline_log_held(self, company=None, since=None):

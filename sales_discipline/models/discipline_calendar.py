@@ -42,6 +42,15 @@ class DisciplineCalendar(models.AbstractModel):
         return pytz.utc.localize(moment).astimezone(zone).date()
 
     @api.model
+    def _today_of(self, user, company=None):
+        """Return the date at this moment where ``user`` lives: the day that a contact of his would have.
+
+        :param user: res.users
+        :param company: res.company, whose calendar tells where the user has no time zone
+        """
+        return self._local_day(fields.Datetime.now(), user, company)
+
+    @api.model
     def _day_begins(self, day, company=None):
         """Return the moment (naive UTC) at which a day of the company begins; on days of DST the one that exists."""
         zone = self._timezone(company or self.env.company)

@@ -21,6 +21,14 @@ REASONS = [
     ("stranger", "Made by somebody else than the responsible manager"),
     ("gap", "Too soon after the last contact that counted"),
 ]
+#: the ways by which a contact comes into the log
+SOURCES = [
+    ("activity", "Activity"),
+    ("meeting", "Meeting"),
+    ("manual", "Logged by hand"),
+    ("api", "Telephony"),
+    ("import", "Import"),
+]
 #: columns of a new row and their PostgreSQL types
 COLUMNS = {
     "partner_id": SQL("int[]"),
@@ -50,6 +58,7 @@ COLUMNS = {
 }
 #: clocks of telephone systems and browsers differ a little from the server's
 TOLERANCE = timedelta(minutes=5)
+#: characters of a note; a person who writes more is told so, see the dialog
 NOTE_LIMIT = 100_000
 
 
@@ -85,19 +94,11 @@ class DisciplineContact(models.Model):
     lead_id = fields.Many2one("crm.lead", "Opportunity", readonly=True, ondelete="set null", index="btree_not_null")
     activity_id = fields.Many2one("mail.activity", readonly=True, ondelete="set null", index="btree_not_null")
     event_id = fields.Many2one("calendar.event", "Meeting", readonly=True, ondelete="set null", index="btree_not_null")
-    source = fields.Selection(
-        [
-            ("activity", "Activity"),
-            ("meeting", "Meeting"),
-            ("manual", "Logged by hand"),
-            ("api", "Telephony"),
-            ("import", "Import"),
-        ],
-        readonly=True,
-        required=True,
-        default="manual",
-    )
+    source = fields.Selection(SOURCES, readonly=True, required=True, default="manual")
     source_ref = fields.Char("Source No.", readonly=True, copy=False)
+    source_ids = fields.One2many(
+        "discipline.contact.source", "contact_id", "Further Sources", readonly=True, domain=[("voided_at", "=", False)]
+    )
     superseded = fields.Boolean(readonly=True, help="Voided by the program because its activity or meeting changed.")
     evidence_grade = fields.Selection(
         [("two_way", "Two-way"), ("one_way", "One-way"), ("note", "Note only")], readonly=True, default="note"
@@ -117,9 +118,9 @@ class DisciplineContact(models.Model):
     # the first pages of the log, and of one's own
     _date_idx = models.Index("(date DESC, id DESC)")
     _own_idx = models.Index("(doer_ref, date DESC, id DESC)")
-    # telephony may send a call again at any time, also after it was voided
+    # telephony may send a call again at any time, and a file may come again, also after a person has voided it
     _source_uniq = models.UniqueIndex(
-        "(source_ref) WHERE source_ref IS NOT NULL AND (voided_at IS NULL OR source = 'api')",
+        "(source_ref) WHERE source_ref IS NOT NULL AND (voided_at IS NULL OR source IN ('api', 'import'))",
         "This contact has been logged already.",
     )
 
@@ -146,8 +147,8 @@ class DisciplineContact(models.Model):
         """Log contacts: the only way into this ledger. One real contact is one row, however often it arrives.
 
         A contact whose ``source_ref`` is known is not logged again; where the known row has no note, it takes the
-        new one. The customers' running verdicts follow at once. The number of statements does not depend on the
-        number of contacts.
+        new one. One that stands already by another source joins that row, see :meth:`_join`. The customers' running
+        verdicts follow at once. The number of statements does not depend on the number of contacts.
 
         :param list vals_list: dicts with ``partner_id`` (the customer, or anybody who belongs to him) and, optionally,
             ``user_id`` (who made it; the current user), ``date`` (naive UTC; now), ``logged_at`` (naive UTC; now),
@@ -161,6 +162,25 @@ class DisciplineContact(models.Model):
             return self.browse()
         self.flush_model()
         self._recognise_meetings(rows)
+        known = self._known([row for row in rows if row["source_ref"]])
+        for row in rows:
+            row["contact"] = known.get(row["source_ref"])
+        joined = self._join([row for row in rows if not row["contact"]])
+        inserted = self._insert([row for row in rows if not row["contact"]])
+        self.invalidate_model()
+        if inserted:
+            inserted._after_log()
+        if joined:
+            joined._after_join()
+        return self.browse(row["contact"] for row in rows)
+
+    def _insert(self, rows):
+        """Insert rows in one statement, and give each its ``contact``; return the new contacts.
+
+        Two workers cannot insert one source number: whoever comes second fails, tries again and finds it.
+        """
+        if not rows:
+            return self.browse()
         columns = list(COLUMNS)
         inserted = self.env.execute_query(
             SQL(
@@ -169,21 +189,25 @@ class DisciplineContact(models.Model):
                 SELECT %(names)s, %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
                   FROM unnest(%(arrays)s) AS new(%(names)s)
                     ON CONFLICT DO NOTHING
-             RETURNING id, source_ref, partner_id, date, day
+             RETURNING id, source_ref, partner_id, date
                 """,
                 names=SQL(", ").join(map(SQL.identifier, columns)),
                 arrays=SQL(", ").join(SQL("%s::%s", [row[name] for row in rows], COLUMNS[name]) for name in columns),
                 uid=self.env.uid,
             )
         )
-        self.invalidate_model()
-        if len(inserted) < len(rows) or len(rows) > 1:
-            contacts = self._match(rows, inserted)
-        else:
-            contacts = self.browse(inserted[0][0])
-        if inserted:
-            self.browse(row[0] for row in inserted)._after_log()
-        return contacts
+        by_ref, plain = {}, {}
+        for row_id, ref, partner, moment in inserted:
+            if ref:
+                by_ref[ref] = row_id
+            else:
+                plain.setdefault((partner, moment), []).append(row_id)
+        for row in rows:
+            if row["source_ref"]:
+                row["contact"] = by_ref[row["source_ref"]]
+            else:
+                row["contact"] = plain[row["partner_id"], row["date"]].pop(0)
+        return self.browse(row[0] for row in inserted)
 
     def _recognise_meetings(self, rows):
         """Give meetings that are contacts already the source number under which they were logged."""
@@ -210,6 +234,7 @@ class DisciplineContact(models.Model):
         if not meetings:
             return {}
         self.flush_model(["event_id", "partner_id", "contact_id", "source_ref", "superseded", "voided_at"])
+        self.env["discipline.contact.source"].flush_model()
         events, customers, people = zip(*meetings, strict=True)
         return {
             tuple(row[:3]): tuple(row[3:])
@@ -217,11 +242,14 @@ class DisciplineContact(models.Model):
                 SQL(
                     """
                     SELECT DISTINCT ON (n.event, n.customer, n.person)
-                           n.event, n.customer, n.person, c.source_ref, c.voided_at IS NOT NULL
+                           n.event, n.customer, n.person, COALESCE(s.source_ref, c.source_ref),
+                           c.voided_at IS NOT NULL
                       FROM unnest(%s::int[], %s::int[], %s::int[]) AS n(event, customer, person)
-                      JOIN discipline_contact c
-                        ON c.event_id = n.event AND c.superseded IS NOT TRUE AND c.source_ref IS NOT NULL
+                      JOIN discipline_contact c ON c.event_id = n.event AND c.superseded IS NOT TRUE
                        AND (c.partner_id = n.customer OR COALESCE(c.contact_id, c.partner_id) = n.person)
+                 LEFT JOIN discipline_contact_source s   -- the meeting joined a contact that stood already
+                        ON s.contact_id = c.id AND s.source = 'meeting' AND s.voided_at IS NULL
+                     WHERE COALESCE(s.source_ref, c.source_ref) IS NOT NULL
                   ORDER BY n.event, n.customer, n.person, c.voided_at NULLS FIRST, c.id
                     """,
                     list(events),
@@ -231,39 +259,33 @@ class DisciplineContact(models.Model):
             )
         }
 
-    def _match(self, rows, inserted):
-        """Return the contacts of ``rows`` in their order: new ones, and known ones by their source number."""
-        by_ref, plain = {}, {}
-        for row_id, ref, partner, moment, _day in inserted:
-            if ref:
-                by_ref[ref] = row_id
-            else:
-                plain.setdefault((partner, moment), []).append(row_id)
-        known = [row for row in rows if row["source_ref"] and row["source_ref"] not in by_ref]
-        if known:
-            by_ref |= self._known(known)
-        result = []
-        for row in rows:
-            if row["source_ref"]:
-                result.append(by_ref[row["source_ref"]])
-            else:
-                result.append(plain[row["partner_id"], row["date"]].pop(0))
-        return self.browse(result)
-
     def _known(self, rows):
         """Return {source number: id} of contacts logged before, and give those without a note the new one."""
+        if not rows:
+            return {}
+        self.env["discipline.contact.source"].flush_model()
         found = self.env.execute_query(
             SQL(
                 """
                 WITH new AS (SELECT DISTINCT ON (ref) ref, note
                                FROM unnest(%(refs)s::varchar[], %(notes)s::text[]) AS t(ref, note)),
+                known AS (
+                    SELECT new.ref, new.note, c.id, c.voided_at
+                      FROM new JOIN discipline_contact c ON c.source_ref = new.ref
+                     WHERE c.voided_at IS NULL OR c.source IN ('api', 'import')
+                     UNION ALL
+                    SELECT new.ref, new.note, c.id, c.voided_at
+                      FROM new
+                      JOIN discipline_contact_source s ON s.source_ref = new.ref AND s.voided_at IS NULL
+                      JOIN discipline_contact c ON c.id = s.contact_id
+                     WHERE c.voided_at IS NULL OR s.source IN ('api', 'import')
+                ),
                 noted AS (
-                    UPDATE discipline_contact c SET note = new.note, write_date = now() AT TIME ZONE 'UTC'
-                      FROM new WHERE c.source_ref = new.ref AND c.note IS NULL AND new.note IS NOT NULL
-                                 AND c.voided_at IS NULL
+                    UPDATE discipline_contact c SET note = k.note, write_date = now() AT TIME ZONE 'UTC'
+                      FROM known k WHERE c.id = k.id AND c.note IS NULL AND k.note IS NOT NULL
+                                     AND c.voided_at IS NULL
                 )
-                SELECT c.source_ref, c.id FROM discipline_contact c JOIN new ON new.ref = c.source_ref
-                 WHERE c.voided_at IS NULL OR c.source = 'api'
+                SELECT DISTINCT ON (ref) ref, id FROM known ORDER BY ref, voided_at NULLS FIRST, id
                 """,
                 refs=[row["source_ref"] for row in rows],
                 notes=[row["note"] for row in rows],
@@ -331,7 +353,7 @@ class DisciplineContact(models.Model):
                     "channel_id": vals.get("channel_id") or None,
                     "direction": vals.get("direction") or "out",
                     "outcome_id": outcome,
-                    "note": (vals.get("note") or "").replace("\0", "").strip()[:NOTE_LIMIT] or None,
+                    "note": self._note(vals.get("note")) or None,
                     "duration": vals.get("duration") or None,
                     "lead_id": vals.get("lead_id") or None,
                     "activity_id": vals.get("activity_id") or None,
@@ -345,6 +367,14 @@ class DisciplineContact(models.Model):
         for row in rows:
             row["responsible_id"] = row["responsible_ref"] = holders.get((row["customer_ref"], row["day"]))
         return rows
+
+    @api.model
+    def _note(self, text):
+        """Return a note as the log keeps it; one that is too long is cut, and says so."""
+        text = (text or "").replace("\0", "").strip()
+        if len(text) <= NOTE_LIMIT:
+            return text
+        return self.env._("%(note)s… (cut: %(count)s characters)", note=text[:NOTE_LIMIT], count=len(text) - NOTE_LIMIT)
 
     @api.model
     def _grade(self, source, attempt):

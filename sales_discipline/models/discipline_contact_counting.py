@@ -1,5 +1,6 @@
 """Counted or not, and why: the rules of ``engine/counting.py`` for sets of contacts, and beforehand for one."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -266,13 +267,39 @@ class DisciplineContact(models.Model):
             has_responsible=bool(holder),
             entitled=bool(holder) and self._is_entitled(doer, self.env["res.users"].browse(holder), day),
         )
+        others = [counting.Contact(*row) for row in rows]
+        standing = self._standing_for(customer, doer, moment, day, channel, outcome)
+        for old in [fact for fact in others if fact.id == standing]:
+            # no second row: the one that stands, with what is told now
+            others.remove(old)
+            usual = outcome == channel.outcome_id
+            new = replace(
+                new,
+                day=old.day,
+                moment=old.moment,
+                logged_day=min(old.logged_day, new.logged_day),
+                after_closing=old.after_closing,
+                outcome_counts=old.outcome_counts if usual else new.outcome_counts,
+            )
         reach = last + timedelta(days=14 + 3 * policy.backdating)
         return counting.classify(
-            [*(counting.Contact(*row) for row in rows), new],
+            [*others, new],
             min_gap=policy.min_gap,
             backdating=policy.backdating,
             working_days=list(Calendar._working_days(company, first, reach)),
         )[NEWEST]
+
+    @api.model
+    def _preview_sentence(self, customer, doer, moment, channel, outcome):
+        """Return (whether a contact would count if it were logged now, the same in the reader's words).
+
+        The parameters are those of :meth:`_preview`.
+        """
+        reason = self.sudo()._preview(customer, doer, moment, channel, outcome)
+        if not reason:
+            return True, self.env._("It will count.")
+        labels = dict(self._fields["rejected_reason"]._description_selection(self.env))
+        return False, self.env._("It will not count: %(reason)s.", reason=labels[reason].lower())
 
     @api.model
     def _written_only(self, customer, company, day):

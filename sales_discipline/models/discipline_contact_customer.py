@@ -14,6 +14,11 @@ class DisciplineContact(models.Model):
         self._plan_next()
         self._tell_strangers()
 
+    def _after_join(self):
+        super()._after_join()
+        # whoever logs by hand chooses the next day himself: what the program had planned gives way
+        self.sudo().filtered(lambda row: "manual" in row.source_ids.mapped("source"))._plan_next()
+
     def _plan_next(self):
         """Plan the next contact with these contacts' customers; what was planned for the one just made is taken back.
 

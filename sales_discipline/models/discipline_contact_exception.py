@@ -11,6 +11,11 @@ class DisciplineContact(models.Model):
         self.filtered(lambda row: row.outcome_id.asks_written)._ask_written()
         return result
 
+    def _after_join(self):
+        result = super()._after_join()
+        self.filtered(lambda row: row.outcome_id.asks_written)._ask_written()
+        return result
+
     def _ask_written(self):
         """Ask the supervisor for “written channels only”: the customer wants no calls.
 

@@ -23,11 +23,23 @@ class DisciplineContact(models.Model):
     def _after_log(self):
         """A refusal in a contact, before there is any deal, goes into the ledger of refusals."""
         result = super()._after_log()
+        self._record_refusals()
+        return result
+
+    def _after_join(self):
+        """Whoever logs by hand may tell of a refusal that the telephone exchange does not know of."""
+        result = super()._after_join()
+        known = (
+            self.env["discipline.refusal"].sudo().search([("contact_ref", "in", self.ids), ("voided_at", "=", False)])
+        )
+        (self - known.contact_id)._record_refusals()
+        return result
+
+    def _record_refusals(self):
         refused = self.sudo().search([("id", "in", self.ids), ("outcome_id.is_refusal", "=", True)])
         if refused:
             details = self.env.context.get("discipline_refusal") or {}
             self.env["discipline.refusal"]._from_contacts(refused, dict.fromkeys(refused.ids, details))
-        return result
 
     def _after_void(self):
         """The refusal of a voided contact is void as well."""

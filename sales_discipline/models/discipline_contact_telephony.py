@@ -141,6 +141,30 @@ class DisciplineContact(models.Model):
                     )
 
     # ------------------------------------------------------------------
+    # What was planned for it
+    # ------------------------------------------------------------------
+
+    def _after_log(self):
+        self.filtered(lambda row: row.source == "api")._settle_planned_calls()
+        return super()._after_log()
+
+    def _after_join(self):
+        self.filtered(lambda row: "api" in row.source_ids.mapped("source"))._settle_planned_calls()
+        return super()._after_join()
+
+    def _settle_planned_calls(self):
+        """Finish the calls that the doers had planned with these customers up to the day on which they talked.
+
+        An attempt leaves them planned: the call is still to be made. They are archived all at once, without a message
+        for each: telephony tells of thousands of calls in one request.
+        """
+        talks = self.sudo().filtered(lambda row: row.partner_id and row.channel_id and not row.outcome_id.is_attempt)
+        if talks:
+            activities = self.env["mail.activity"].sudo()._discipline_planned_calls(talks)
+            if activities:
+                activities.write({"discipline_settled": True, "active": False})
+
+    # ------------------------------------------------------------------
     # From numbers to customers
     # ------------------------------------------------------------------
 

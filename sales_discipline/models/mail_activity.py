@@ -191,7 +191,7 @@ class MailActivity(models.Model):
 
     @api.model
     def _discipline_finish_planned(self, customers, doer, note):
-        """Finish the contacts that ``doer`` had planned with these customers up to today: he has just made them.
+        """Finish the contacts that ``doer`` had planned with these customers up to his today: he has just made them.
 
         :param customers: res.partner
         :param doer: res.users
@@ -204,7 +204,7 @@ class MailActivity(models.Model):
         activities = self.search(
             [
                 ("user_id", "=", doer.id),
-                ("date_deadline", "<=", self.env["discipline.calendar"]._today()),
+                ("date_deadline", "<=", self.env["discipline.calendar"]._today_of(doer)),
                 ("activity_type_id.discipline_channel_id", "!=", False),
                 ("calendar_event_id", "=", False),
                 "|",
@@ -220,15 +220,69 @@ class MailActivity(models.Model):
             activities.sudo().write({"discipline_settled": True})
             activities.action_feedback(feedback=note or False)
 
+    @api.model
+    def _discipline_planned_calls(self, contacts):
+        """Return the open activities for which these contacts were made, in one query.
+
+        The doer's own, by the same channel, planned up to the day of the contact with the customer, any of his people
+        or an opportunity of theirs; a meeting in the calendar is settled by the calendar.
+
+        :param contacts: discipline.contact
+        """
+        self.flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                WITH talk AS (
+                    SELECT * FROM unnest(%(customers)s::int[], %(doers)s::int[], %(channels)s::int[], %(days)s::date[])
+                               AS t(customer, doer, channel, day)
+                ),
+                people AS (
+                    SELECT p.id, COALESCE(m.customer_group_id, m.id) AS customer
+                      FROM res_partner m JOIN res_partner p ON p.commercial_partner_id = m.id
+                     WHERE m.id = ANY(%(customers)s) OR m.customer_group_id = ANY(%(customers)s)
+                ),
+                record AS (
+                    SELECT 'res.partner' AS model, id, customer FROM people
+                     UNION ALL
+                    SELECT 'crm.lead', l.id, p.customer FROM crm_lead l JOIN people p ON p.id = l.partner_id
+                )
+                SELECT DISTINCT a.id
+                  FROM record r
+                  JOIN mail_activity a ON a.res_model = r.model AND a.res_id = r.id AND a.active
+                   AND a.calendar_event_id IS NULL
+                  JOIN mail_activity_type k ON k.id = a.activity_type_id
+                  JOIN talk t ON t.customer = r.customer AND t.doer = a.user_id
+                   AND t.channel = k.discipline_channel_id AND a.date_deadline <= t.day
+                """,
+                customers=[contact.partner_id.id for contact in contacts],
+                doers=[contact.doer_ref for contact in contacts],
+                channels=[contact.channel_id.id for contact in contacts],
+                days=[contact.day for contact in contacts],
+            )
+        )
+        return self.browse(sorted(row[0] for row in rows))
+
     def _discipline_reopen(self):
-        """Void the contacts of activities that are open again; doing them again logs a new one."""
+        """Take back the contacts of activities that are open again; doing them again logs a new one.
+
+        A contact that came in another way too, a call that telephony told of, stays in the log.
+        """
         if self:
             contacts = (
                 self.env["discipline.contact"]
                 .sudo()
-                .search([("activity_id", "in", self.ids), ("source", "=", "activity"), ("voided_at", "=", False)])
+                .search(
+                    [
+                        ("activity_id", "in", self.ids),
+                        ("voided_at", "=", False),
+                        "|",
+                        ("source", "=", "activity"),
+                        ("source_ids.source", "=", "activity"),
+                    ]
+                )
             )
-            contacts._supersede(self.env._("The activity was opened again."))
+            contacts._withdraw("activity", self.env._("The activity was opened again."))
             self.sudo().filtered("discipline_settled").write({"discipline_settled": False})
 
     @api.model

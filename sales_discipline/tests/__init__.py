@@ -7,6 +7,7 @@ from . import (
     test_contact,
     test_contact_doors,
     test_contact_input,
+    test_contact_join,
     test_contact_reports,
     test_customer_base,
     test_customer_card,

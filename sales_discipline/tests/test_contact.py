@@ -371,8 +371,8 @@ class TestContactLog(DisciplineCommon):
 
     def test_markup_and_a_very_long_note_are_kept_as_text(self):
         contact = self._log(self.customer, self.anna, NOW, note="<b>Bold</b><script>alert(1)</script>" + "x" * 100_000)
-        self.assertEqual(len(contact.note), 100_000)
         self.assertTrue(contact.note.startswith("<b>Bold</b><script>"))
+        self.assertTrue(contact.note.endswith("xxx… (cut: 36 characters)"), contact.note[-40:])
 
     def test_a_note_with_markup_is_shown_as_text_wherever_it_is_read(self):
         told = "<b>Bold</b><script>alert(1)</script> & =1+1"

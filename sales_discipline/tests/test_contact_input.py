@@ -61,6 +61,8 @@ class TestContactInput(VerdictCommon):
         self.anna.tz = "Asia/Vladivostok"
         with freeze_time(datetime(2025, 3, 10, 22, 30)):
             by_dialog = self._dialog(self.anna)
+        # three hours later it is another call, on the same day of hers
+        with freeze_time(datetime(2025, 3, 11, 1, 30)):
             activity = self.customer.activity_schedule("mail.mail_activity_data_call", user_id=self.anna.id)
             activity.with_user(self.anna).action_feedback()
         by_activity = self.env["discipline.contact"].search([("activity_id", "=", activity.id)])

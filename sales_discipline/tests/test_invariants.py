@@ -2,10 +2,12 @@
 
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
+from itertools import combinations
 
 from freezegun import freeze_time
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -13,6 +15,7 @@ from odoo.tools import mute_logger
 from psycopg2 import errors
 
 from ..engine import verdicts as engine
+from ..engine.joining import same
 from .common import NOW, TODAY
 from .redistribution_common import RedistributionCommon
 from .verdict_common import CLOSING, MARCH, VerdictCommon
@@ -455,8 +458,11 @@ class TestOneRow(Anything, VerdictCommon):
 
     EVENTS = (
         "done", "done", "archived", "past_the_program", "night", "night", "call", "call", "call_by_number", "batch",
-        "held", "held", "met", "declined_by_us", "renamed", "deleted", "merge", "group", "employee_moves",
+        "held", "held", "met", "declined_by_us", "renamed", "deleted", "merge", "group", "employee_moves", "dialog",
+        "dialog", "my_day",
     )  # fmt: skip
+    #: what was two customers' becomes one's: rows that stood apart stay two
+    MOVES = {"merge", "group", "employee_moves"}
 
     @classmethod
     def setUpClass(cls):
@@ -516,15 +522,51 @@ class TestOneRow(Anything, VerdictCommon):
                     self._happen(event, one, other)
                 self._check(events[: number + 1])
 
+    @settings(max_examples=40, **FIXED)
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from(["done", "call", "dialog", "my_day", "held", "night"]), NUMBER, NUMBER),
+            min_size=3,
+            max_size=12,
+        )
+    )
+    def test_what_telephony_the_calendar_an_activity_and_a_person_tell_of_one_contact_is_logged_once(self, events):
+        with self._forgotten():
+            self.known = set()
+            for number, (event, one, other) in enumerate(events):
+                # now and then people do something else for a quarter of an hour
+                with freeze_time(NOW + timedelta(minutes=15 * number)):
+                    self._happen(event, one, other)
+                self._check(events[: number + 1])
+
     def _check(self, told):
         """Of each real call or meeting there is at most one row that stands, and what was logged stays logged."""
-        self.env.cr.execute("SELECT id, activity_id, event_id, source, source_ref, note FROM discipline_contact "
-                            "WHERE voided_at IS NULL")  # fmt: skip
-        rows = self.env.cr.fetchall()
-        real = [ref if source == "api" else self._real(ref) for _id, _activity, _event, source, ref, _note in rows]
+        rows = self.Contact.search([("voided_at", "=", False)])
+        self.env.cr.execute(
+            "SELECT source, source_ref FROM discipline_contact WHERE voided_at IS NULL UNION ALL "
+            "SELECT s.source, s.source_ref FROM discipline_contact_source s JOIN discipline_contact c "
+            "ON c.id = s.contact_id WHERE s.voided_at IS NULL AND c.voided_at IS NULL"
+        )
+        real = [ref if source == "api" else self._real(ref) for source, ref in self.env.cr.fetchall() if ref]
         self.assertEqual(len(real), len(set(real)), (told, sorted(real)))
         self.assertLessEqual(self.known, set(real), told)
         self.known = set(real)
+        if not self.MOVES & {event for event, _one, _other in told}:
+            self._check_apart(rows, told)
+
+    def _check_apart(self, rows, told):
+        """No two rows of one doer and one customer are the same contact, whichever ways they came."""
+        for same_people in rows.grouped(lambda row: (row.doer_ref, row.customer_ref)).values():
+            for one, other in combinations(same_people, 2):
+                self.assertFalse(same(self._as_told(one), self._as_told(other)), told)
+
+    def _as_told(self, contact):
+        (row,) = contact.read(
+            ["source", "date", "duration", "channel_id", "outcome_id", "contact_id", "lead_id", "activity_id",
+             "event_id"],
+            load=False,
+        )  # fmt: skip
+        return self.Contact._told(row, contact.source_ids.mapped("source"))
 
     def _real(self, ref):
         """Return what really took place: the number of the activity or meeting, whosoever the customer is today."""
@@ -564,6 +606,27 @@ class TestOneRow(Anything, VerdictCommon):
 
     def _exchange(self, entries):
         self.Contact.with_user(self.anna).log_contacts(entries)
+
+    def _do_dialog(self, one, other):
+        """Log by hand: a call now, or the meeting that is in the calendar."""
+        partner = self._some((self.customer | self.twin).exists(), one)
+        is_call = other % 2
+        channel = "call" if is_call else "meeting"
+        dialog = self.env["discipline.contact.log"].with_user(self.anna)
+        dialog.create(
+            {
+                "partner_ids": [Command.set(partner.ids)],
+                "channel_id": self.env.ref(f"sales_discipline.discipline_channel_{channel}").id,
+                "note": "Said",
+                "date": fields.Datetime.now() if is_call else NOW - timedelta(hours=4 + one % 2),
+                "no_next_reason": "enough",
+            }
+        ).action_log()
+
+    def _do_my_day(self, one, _other):
+        partner = self._some((self.customer | self.twin).exists(), one)
+        service = self.env["discipline.my.day"].with_user(self.anna)
+        service.log(partner.id, {**service.get_log_defaults(partner.id), "note": "Agreed"})
 
     def _do_held(self, _one, _other):
         self.env["calendar.event"]._discipline_log_held(self.company)

@@ -218,3 +218,8 @@ def test_several_workers_at_once_come_to_what_one_comes_to(house, work, count):
         status = [house.worker.end(number) for number, _pid in children]
         assert not any(status), "".join(house.worker.said[-60:])
         house.check(work, f"{count} workers, {how}")
+
+
+def test_two_workers_that_tell_of_one_contact_at_once_leave_one_row(house):
+    house.begin("evaluate")
+    assert house.worker.do("two_tellers") == ["tries again", 1, ["api", "manual"]]

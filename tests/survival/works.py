@@ -310,3 +310,43 @@ def broken(registry):
 def look(registry):
     """Return the invariants that do not hold, and the figures."""
     return [broken(registry), figures(registry)]
+
+
+# ----------------------------------------------------------------------
+# Two workers tell of one contact
+# ----------------------------------------------------------------------
+
+
+def two_tellers(registry):
+    """Log one talk by hand and by telephony in two transactions at once: neither sees the other's row at first.
+
+    :return: how the second one ended at its first attempt, and by which sources the contact stands in the log
+    """
+    from odoo.api import SUPERUSER_ID, Environment
+    from psycopg2.errors import SerializationFailure
+
+    with freeze_time(NOW, tick=True), registry.cursor() as first, registry.cursor() as second:
+        by_hand, telephony = (Environment(cr, SUPERUSER_ID, {"lang": "en_US"}) for cr in (first, second))
+        customer = by_hand["discipline.customer"].search([("user_id", "!=", False)], order="id", limit=1)
+        told = {"partner_id": customer.partner_id.id, "user_id": customer.user_id.id, "date": NOW}
+        # the second one's picture of the base is older than what the first one writes
+        telephony["discipline.contact"].search_count([])
+        by_hand["discipline.contact"]._log([told])
+        by_hand.flush_all()
+        first.commit()
+        call = {**told, "source": "api", "source_ref": "api:at once"}
+        try:
+            telephony["discipline.contact"]._log([call])
+            telephony.flush_all()
+            ended = "passed by"
+        except SerializationFailure:
+            ended = "tries again"
+        second.rollback()
+        telephony.invalidate_all()
+        # as Odoo does with whatever could not be serialised
+        contact = telephony["discipline.contact"]._log([call])
+        second.commit()
+        rows = telephony["discipline.contact"].search_count(
+            [("partner_id", "=", customer.partner_id.id), ("date", "=", NOW)]
+        )
+        return [ended, rows, sorted([contact.source, *contact.source_ids.mapped("source")])]
