@@ -25,9 +25,8 @@ class DisciplineMyDay(models.AbstractModel):
             attained), ``risk`` (customers about to be lost), ``options`` (channels, outcomes),
             ``leads_others`` (a supervisor without customers of his own: the cockpit is his first screen)
         """
-        company = self.env.company
-        Calendar = self.env["discipline.calendar"]
-        today = Calendar._today(company)
+        # the reader's own day, as that of his contacts: the company's may be over, or not have begun
+        today = self.env["discipline.calendar"]._today_of(self.env.user, self.env.company)
         rows = self._rows(today)
         done = self._done_today(today)
         shown = rows[:SHOWN]
@@ -250,9 +249,15 @@ class DisciplineMyDay(models.AbstractModel):
         }
 
     def _options(self):
+        """Return what the small form offers: channels with their usual outcome, outcomes, reasons for a refusal."""
+        unsaid = self.env.ref("sales_discipline.discipline_lost_reason_not_stated", raise_if_not_found=False)
         return {
-            "channels": self.env["discipline.channel"].search_read([], ["name"]),
-            "outcomes": self.env["discipline.outcome"].search_read([("is_refusal", "=", False)], ["name"]),
+            "channels": [
+                {"id": row.id, "name": row.name, "outcome_id": row.outcome_id.id}
+                for row in self.env["discipline.channel"].search([])
+            ],
+            "outcomes": self.env["discipline.outcome"].search_read([], ["name", "is_refusal"]),
+            "reasons": self.env["crm.lost.reason"].search_read([("id", "!=", unsaid and unsaid.id)], ["name"]),
         }
 
     # ------------------------------------------------------------------
@@ -262,9 +267,10 @@ class DisciplineMyDay(models.AbstractModel):
     @api.model
     @api.readonly
     def get_log_defaults(self, partner_id):
-        """Return what the small form proposes: channel, outcome, and the day of the next contact.
+        """Return what the small form proposes: channel, outcome, the day of the next contact, and whether it counts.
 
         :param int partner_id: id of the customer
+        :return: dict with ``channel_id``, ``outcome_id``, ``next_date`` and what :meth:`get_log_preview` returns
         """
         customer = self.env["res.partner"].browse(partner_id)._discipline_customer()
         day, _planned, _capacity = self.env["discipline.planning"]._suggest(customer)
@@ -273,7 +279,27 @@ class DisciplineMyDay(models.AbstractModel):
             "channel_id": channel.id,
             "outcome_id": channel.outcome_id.id,
             "next_date": fields.Date.to_string(day) if day else "",
+            **self.get_log_preview(partner_id, channel.id, channel.outcome_id.id),
         }
+
+    @api.model
+    @api.readonly
+    def get_log_preview(self, partner_id, channel_id, outcome_id):
+        """Say whether a contact of the reader would count if it were logged now, and by which rule not.
+
+        :param int partner_id: id of the customer
+        :param int channel_id: how he was contacted
+        :param int outcome_id: what came of it
+        :return: {``counts``: bool, ``preview``: the same in words}
+        """
+        counts, text = self.env["discipline.contact"]._preview_sentence(
+            self.env["res.partner"].browse(partner_id)._discipline_customer(),
+            self.env.user,
+            fields.Datetime.now(),
+            self.env["discipline.channel"].browse(channel_id),
+            self.env["discipline.outcome"].browse(outcome_id),
+        )
+        return {"counts": counts, "preview": text}
 
     @api.model
     def log(self, partner_id, values):
@@ -281,7 +307,7 @@ class DisciplineMyDay(models.AbstractModel):
 
         :param int partner_id: id of the customer
         :param dict values: ``channel_id``, ``outcome_id``, ``note``, ``next_date`` (ISO date or empty),
-            ``no_next_reason`` (why there is no next date)
+            ``no_next_reason`` (why there is no next date), ``lost_reason_id`` (why the customer refused)
         :return: {``message``, ``counted``}
         """
         dialog = self.env["discipline.contact.log"].create(
@@ -292,6 +318,7 @@ class DisciplineMyDay(models.AbstractModel):
                 "note": values.get("note"),
                 "next_date": values.get("next_date") or False,
                 "no_next_reason": values.get("no_next_reason") or False,
+                "lost_reason_id": values.get("lost_reason_id") or False,
             }
         )
         told = dialog.action_log()["params"]

@@ -55,7 +55,7 @@ class DisciplinePlanning(models.AbstractModel):
         board.open(self._loads(board, [user.id], without=row.id), user)
         chain = board.chain(*norm)
         first = chain.first(row.due_next, row.state != "none", extra)
-        tomorrow = board.today + timedelta(days=1)
+        tomorrow = self._tomorrow_of(board, user)
         day = place(
             board.desk(user.id),
             chain.windows[first:],
@@ -68,6 +68,11 @@ class DisciplinePlanning(models.AbstractModel):
         doer = board.doer(user.id, day)[0]
         desk = board.desk(doer)
         return day, desk.load[day] - 1, desk.capacity
+
+    @api.model
+    def _tomorrow_of(self, board, user):
+        """Return the day after the present one where ``user`` lives: whom he has just talked to may wait till then."""
+        return self.env["discipline.calendar"]._today_of(user, board.company) + timedelta(days=1)
 
     @api.model
     def _doer(self, customer, day):
@@ -91,7 +96,7 @@ class DisciplinePlanning(models.AbstractModel):
 
     @api.model
     def _next_free_day(self, customer, doer, count):
-        """Return the first day from the ``count``-th working day after today on which ``doer`` is there and has room.
+        """Return the first day with room for ``doer``, from the ``count``-th working day after his today on.
 
         :param customer: res.partner, whose own plan takes no room
         :param doer: res.users
@@ -101,7 +106,7 @@ class DisciplinePlanning(models.AbstractModel):
         board = self.sudo()._board(company)
         self.env["discipline.customer"].flush_model()
         board.open(self._loads(board, [doer.id], without=row.id), doer.sudo())
-        later = [day for day in board.days if day > board.today][count - 1 :]
+        later = [day for day in board.days if day >= self._tomorrow_of(board, doer)][count - 1 :]
         blocked = board.blocked.get(customer.id, ())
         desk = board.desk(doer.id)
         return next((day for day in later if desk.take([day], day, blocked)), later[0])
@@ -312,13 +317,14 @@ class DisciplinePlanning(models.AbstractModel):
     def _plan_manager(self, board, user, groups, earliest):
         """Yield (ids of rows, an iterator over their days) for customers of one manager that share their windows."""
         queue = []
+        tomorrow = self._tomorrow_of(board, board.user(user))
         for (abc_class, due, unjudged, seen, partner), ids in groups:
             norm = board.norm(abc_class, user, partner)
             if not norm:
                 continue
             chain = board.chain(*norm)
             first = chain.first(due, not unjudged)
-            begin = max(earliest, board.today + timedelta(days=1)) if seen else earliest
+            begin = max(earliest, tomorrow) if seen else earliest
             last = chain.ends[first] if first < len(chain.ends) else board.days[-1]
             order = (last, board.sequences.get(abc_class, 0), abc_class or 0, norm, seen, unjudged, ids[0])
             queue.append((order, chain.windows[first:], begin, partner, ids))

@@ -49,6 +49,36 @@ class TestMyDay(DisciplineCommon):
             self.late_b.discipline_id.next_contact_date.isoformat(), defaults["next_date"], "the next one is planned"
         )
 
+    def test_the_small_form_says_beforehand_whether_it_will_count_and_by_which_rule_not(self):
+        service = self.env["discipline.my.day"].with_user(self.anna)
+        defaults = service.get_log_defaults(self.late_a.id)
+        self.assertEqual((defaults["counts"], defaults["preview"]), (True, "It will count."))
+        no_answer = self.env.ref("sales_discipline.discipline_outcome_no_answer")
+        told = service.get_log_preview(self.late_a.id, self.call.id, no_answer.id)
+        self.assertEqual(told, {"counts": False, "preview": "It will not count: this outcome does not count."})
+        mail = self.env.ref("sales_discipline.discipline_channel_email")
+        self.assertIn("channel", service.get_log_preview(self.late_a.id, mail.id, self.talked.id)["preview"])
+        self.assertIn(
+            "somebody else", service.get_log_preview(self.foreign.id, self.call.id, self.talked.id)["preview"]
+        )
+        self._log(self.late_a, self.anna, datetime(2025, 3, 19, 8))
+        self.assertIn("Too soon".lower(), service.get_log_defaults(self.late_a.id)["preview"])
+
+    def test_a_refusal_is_logged_from_the_list_with_its_reason_and_not_without(self):
+        service = self.env["discipline.my.day"].with_user(self.anna)
+        options = self._day()["options"]
+        refusal = next(row for row in options["outcomes"] if row["is_refusal"])
+        unsaid = self.env.ref("sales_discipline.discipline_lost_reason_not_stated")
+        self.assertNotIn(unsaid.id, [row["id"] for row in options["reasons"]])
+        self.assertTrue(all(row["outcome_id"] for row in options["channels"]))
+        reason = self.env["crm.lost.reason"].create({"name": "Too dear"})
+        values = {"channel_id": self.call.id, "outcome_id": refusal["id"], "note": "Too dear for us"}
+        with self.assertRaisesRegex(UserError, "Choose the reason for the refusal"):
+            service.log(self.late_a.id, values)
+        service.log(self.late_a.id, {**values, "lost_reason_id": reason.id})
+        refused = self.env["discipline.refusal"].search([("partner_id", "=", self.late_a.id)])
+        self.assertEqual((refused.reason_id, refused.note), (reason, "Too dear for us"))
+
     def test_whoever_was_talked_to_today_is_not_asked_for_again_today_though_he_is_still_behind(self):
         self._log(self.late_a, self.anna, datetime(2025, 3, 19, 8))
         self.assertLess(self.late_a.discipline_id.due_next, date(2025, 3, 19))
@@ -141,9 +171,98 @@ class TestMyDay(DisciplineCommon):
 
 
 @tagged("post_install", "-at_install")
+class TestMyDayElsewhere(DisciplineCommon):
+    """A company in Moscow (UTC+3), managers in Los Angeles (UTC-7 in March) and Vladivostok (UTC+10)."""
+
+    #: Moscow's 20 March has begun (01:00), in Los Angeles it is the 19th (15:00)
+    WEST = datetime(2025, 3, 19, 22, 0)
+    #: in Vladivostok the 20th has begun (00:01), in Moscow it is the 19th (17:01)
+    EAST = datetime(2025, 3, 19, 14, 1)
+
+    @classmethod
+    @freeze_time(datetime(2025, 3, 19, 9, 0))
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.resource_calendar_id.tz = "Europe/Moscow"
+        cls.late = cls._customer("Late B", cls.anna, cls.class_b)
+        cls.planned = cls._customer("Planned", cls.anna, cls.class_c)
+        cls.env["discipline.compliance"]._evaluate_customers((cls.late | cls.planned).ids)
+        cls.activity = cls.planned.activity_schedule(
+            "mail.mail_activity_data_call", date_deadline=date(2025, 3, 20), user_id=cls.anna.id
+        )
+
+    def _service(self):
+        self.env.invalidate_all()
+        return self.env["discipline.my.day"].with_user(self.anna)
+
+    def _day(self, moment):
+        """Return (number of the day, names, contacts made) that My Day shows at a moment (naive UTC)."""
+        with freeze_time(moment):
+            day = self._service().get_day()
+        number = next(int(word) for word in day["today"].replace(",", " ").split() if word.isdigit())
+        return number, [row["name"] for row in day["rows"]], day["progress"]["done"]
+
+    def test_on_both_sides_of_midnight_in_los_angeles_the_day_is_the_readers(self):
+        self.anna.tz = "America/Los_Angeles"
+        self._log(self.late, self.anna, datetime(2025, 3, 19, 21, 30))
+        self.assertEqual(self._day(self.WEST), (19, [], 1))
+        self.assertEqual(self._day(datetime(2025, 3, 20, 6, 59)), (19, [], 1))
+        self.assertEqual(self._day(datetime(2025, 3, 20, 7, 1))[::2], (20, 0))
+        self.assertIn("Planned", self._day(datetime(2025, 3, 20, 7, 1))[1])
+
+    def test_on_both_sides_of_midnight_in_vladivostok_the_day_is_the_readers(self):
+        self.anna.tz = "Asia/Vladivostok"
+        self._log(self.late, self.anna, datetime(2025, 3, 19, 13, 30))
+        self.assertEqual(self._day(datetime(2025, 3, 19, 13, 59)), (19, [], 1))
+        self.assertEqual(self._day(self.EAST)[::2], (20, 0))
+        self.assertIn("Planned", self._day(self.EAST)[1])
+        with freeze_time(self.EAST):
+            self._log(self.planned, self.anna, self.EAST)
+        self.assertEqual(self._day(self.EAST)[2], 1)
+        # Moscow's midnight is nothing to her
+        self.assertEqual(self._day(datetime(2025, 3, 19, 21, 1))[::2], (20, 1))
+
+    def test_tomorrow_is_the_day_after_the_managers_own_today(self):
+        for zone, moment, tomorrow in (
+            ("America/Los_Angeles", self.WEST, date(2025, 3, 20)),
+            ("Asia/Vladivostok", self.EAST, date(2025, 3, 21)),
+        ):
+            with self.subTest(zone), freeze_time(moment):
+                self.anna.tz = zone
+                # out of the way: its day would be the more loaded one
+                self.activity.date_deadline = date(2025, 3, 28)
+                self.env.invalidate_all()
+                self.assertEqual(self.env["discipline.planning"]._suggest(self.late)[0], tomorrow)
+                self._service().postpone(self.planned.id)
+                self.assertEqual(self.activity.date_deadline, tomorrow)
+
+    def test_the_dialog_finishes_what_was_planned_up_to_the_managers_own_today(self):
+        self.anna.tz = "America/Los_Angeles"
+        self._log_by_dialog(self.WEST)
+        self.assertTrue(self.activity.active, "it is planned for her tomorrow, though Moscow has that day already")
+        self.anna.tz = "Asia/Vladivostok"
+        self._log_by_dialog(self.EAST)
+        self.assertFalse(self.activity.active, "it is planned for her today, though Moscow has not that day yet")
+
+    def _log_by_dialog(self, moment):
+        with freeze_time(moment):
+            service = self._service()
+            service.log(self.planned.id, {**service.get_log_defaults(self.planned.id), "note": "Said"})
+
+    def test_whom_she_has_just_talked_to_is_not_planned_for_the_same_day_again(self):
+        self.anna.tz = "Asia/Vladivostok"
+        self.activity.date_deadline = date(2025, 3, 28)
+        with freeze_time(self.EAST):
+            contact = self._log(self.late, self.anna, self.EAST)
+            self.assertEqual(contact.day, date(2025, 3, 20))
+            self.assertGreater(self.late.discipline_id.next_contact_date, date(2025, 3, 20))
+
+
+@tagged("post_install", "-at_install")
 class TestMyDayInTheBrowser(HttpCase):
     def test_a_manager_logs_a_contact_with_the_keyboard_alone_in_three_keys_and_far_less_than_ten_seconds(self):
-        anna = new_test_user(self.env, "sd_day", groups="base.group_user,sales_team.group_sale_salesman", tz="UTC")
+        anna = new_test_user(self.env, "sd_day", groups="base.group_user,sales_team.group_sale_salesman", tz="UTC",
+                             lang="en_US")  # fmt: skip
         customers = self.env["res.partner"].create(
             [{"name": f"Keyboard {i}", "is_company": True, "user_id": anna.id} for i in range(2)]
         )
@@ -170,6 +289,23 @@ class TestMyDayInTheBrowser(HttpCase):
                 await until(() => document.activeElement.matches('.o_my_day [data-row="0"]'));
                 const began = performance.now();
                 press("l");
+                // before anything is logged it is said whether it will count, and anew for another outcome
+                const said = (text) => until(() => document.querySelector(".o_my_day_preview")?.textContent === text);
+                const choose = (label, text) => {
+                    const select = document.querySelector(`.o_my_day_form select[aria-label="${label}"]`);
+                    select.value = [...select.options].find((option) => option.text === text).value;
+                    select.dispatchEvent(new Event("change", { bubbles: true }));
+                };
+                await said("It will count.");
+                choose("Outcome", "No answer");
+                await said("It will not count: this outcome does not count.");
+                choose("Outcome", "Refusal with reason");
+                await until(() => document.querySelector('.o_my_day_form select[aria-label="Reason for Refusal"]'));
+                // another channel has its own usual outcome
+                choose("Channel", "Meeting");
+                await until(() => !document.querySelector('.o_my_day_form select[aria-label="Reason for Refusal"]'));
+                choose("Channel", "Call");
+                await said("It will count.");
                 const note = await until(() => document.activeElement.matches(".o_my_day_form input")
                     && document.activeElement);
                 // typing what was said is the person's own time

@@ -1,5 +1,6 @@
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
+import { KeepLast } from "@web/core/utils/concurrency";
 import { useService } from "@web/core/utils/hooks";
 import { useSetupAction } from "@web/search/action_hook";
 import { Layout } from "@web/search/layout";
@@ -20,6 +21,8 @@ export class MyDay extends Component {
         this.action = useService("action");
         this.notification = useService("notification");
         this.display = { controlPanel: {} };
+        // of several previews on their way the last one is shown
+        this.previews = new KeepLast();
         this.root = useRef("root");
         this.note = useRef("note");
         this.state = useState({ active: 0, open: null, form: {}, busy: false });
@@ -93,8 +96,39 @@ export class MyDay extends Component {
     async openForm(row) {
         this.state.active = this.data.rows.indexOf(row);
         const defaults = await this.orm.call("discipline.my.day", "get_log_defaults", [row.partner_id]);
-        this.state.form = { note: "", no_next_reason: "", ...defaults };
+        this.state.form = { note: "", no_next_reason: "", lost_reason_id: "", ...defaults };
         this.state.open = row.partner_id;
+    }
+
+    /** A refusal has a reason; the server demands it as well. */
+    get refused() {
+        const chosen = Number(this.state.form.outcome_id);
+        return this.data.options.outcomes.some((one) => one.id === chosen && one.is_refusal);
+    }
+
+    /** Another channel has another usual outcome, as in the dialog. */
+    onChannel(event) {
+        const { form } = this.state;
+        form.channel_id = Number(event.target.value);
+        const channel = this.data.options.channels.find((one) => one.id === form.channel_id);
+        form.outcome_id = channel?.outcome_id || form.outcome_id;
+        return this.preview();
+    }
+
+    onOutcome(event) {
+        this.state.form.outcome_id = Number(event.target.value);
+        return this.preview();
+    }
+
+    /** Ask the server whether it will count, and by which rule not. */
+    async preview() {
+        const { form } = this.state;
+        const told = this.orm.call("discipline.my.day", "get_log_preview", [
+            this.state.open,
+            Number(form.channel_id),
+            Number(form.outcome_id),
+        ]);
+        Object.assign(form, await this.previews.add(told));
     }
 
     closeForm() {
@@ -126,6 +160,7 @@ export class MyDay extends Component {
                     note: form.note,
                     next_date: form.next_date,
                     no_next_reason: form.next_date ? "" : form.no_next_reason,
+                    lost_reason_id: this.refused ? Number(form.lost_reason_id) : false,
                 },
             ]);
             this.notification.add(told.message, { type: told.counted ? "success" : "warning" });
