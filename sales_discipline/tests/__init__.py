@@ -5,6 +5,7 @@ from . import (
     test_claim,
     test_cockpit,
     test_contact,
+    test_contact_dialogs,
     test_contact_doors,
     test_contact_input,
     test_contact_join,

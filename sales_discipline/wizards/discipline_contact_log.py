@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from ..models.discipline_contact import TOLERANCE
+from ..models.discipline_contact import NOTE_LIMIT, TOLERANCE
 
 
 class DisciplineContactLog(models.TransientModel):
@@ -107,7 +107,6 @@ class DisciplineContactLog(models.TransientModel):
     @api.depends("partner_ids", "channel_id", "outcome_id", "date", "user_id")
     @api.depends_context("lang")
     def _compute_preview(self):
-        labels = dict(self.env["discipline.contact"]._fields["rejected_reason"]._description_selection(self.env))
         for dialog in self:
             dialog.preview = False
             dialog.preview_counts = False
@@ -117,22 +116,12 @@ class DisciplineContactLog(models.TransientModel):
             if dialog.date > fields.Datetime.now() + TOLERANCE:
                 dialog.preview = self.env._("In the future: log it when it has taken place.")
                 continue
-            reason = (
-                self.env["discipline.contact"]
-                .sudo()
-                ._preview(
-                    customer._discipline_customer(),
-                    dialog.user_id._origin,
-                    dialog.date,
-                    dialog.channel_id._origin,
-                    dialog.outcome_id._origin,
-                )
-            )
-            dialog.preview_counts = not reason
-            dialog.preview = (
-                self.env._("It will not count: %(reason)s.", reason=labels[reason].lower())
-                if reason
-                else self.env._("It will count.")
+            dialog.preview_counts, dialog.preview = self.env["discipline.contact"]._preview_sentence(
+                customer._discipline_customer(),
+                dialog.user_id._origin,
+                dialog.date,
+                dialog.channel_id._origin,
+                dialog.outcome_id._origin,
             )
 
     @api.depends("partner_ids")
@@ -180,6 +169,15 @@ class DisciplineContactLog(models.TransientModel):
         self.ensure_one()
         if self.user_id != self.env.user and not self.env.user._discipline_is_supervisor():
             raise UserError(self.env._("You log your own contacts; a supervisor logs those of others."))
+        if len(self.note or "") > NOTE_LIMIT:
+            raise UserError(
+                self.env._(
+                    "The note has %(count)s characters; a contact keeps %(limit)s. Shorten it, or attach the text to "
+                    "the customer: nothing was logged, and nothing is lost.",
+                    count=len(self.note),
+                    limit=NOTE_LIMIT,
+                )
+            )
         proposed = self.suggested_date
         customers = self.partner_ids._discipline_customer()
         self.env["mail.activity"]._discipline_finish_planned(customers, self.user_id, self.note)
