@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 
 from .matching import normal_text
@@ -192,7 +192,7 @@ def _cell(value):
     if isinstance(value, str):
         text = value.strip()
         return Formula(text) if text[:1] == "=" and len(text) > 1 else text
-    if isinstance(value, datetime | date | bool | float | int):
+    if isinstance(value, datetime | date | time | bool | float | int):
         return value
     # array formulas and data tables are objects of their own
     return Formula(str(getattr(value, "text", None) or "="))
@@ -285,6 +285,42 @@ def _written(text):
     if found:
         return date(int(found[1]), int(found[2]), int(found[3]))
     raise ValueError(text)
+
+
+def parse_time(value: object) -> time | None:
+    """Return the time of day that a cell tells: of a day with its time, 14:05, 14:05:30, 2:05 PM; None where none.
+
+    Midnight is the day alone: spreadsheets and other programs write it behind every day.
+
+    :raise TableError: ``no_time``
+    """
+    if isinstance(value, datetime):
+        value = value.time()
+    if value is None or isinstance(value, date):
+        return None
+    if isinstance(value, time):
+        told = value.replace(microsecond=0, tzinfo=None)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        # the fraction of a day behind a spreadsheet's day number
+        told = (datetime(2000, 1, 1) + timedelta(seconds=round((value % 1) * 86_400))).time()
+    else:
+        told = _written_time(str(value).strip())
+    return told if told != time(0) else None
+
+
+def _written_time(text):
+    found = re.search(r"(?:^|[ tT,\u00a0])(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?\s*([aApP][mM])?$", text)
+    if not found:
+        if ":" in text:
+            raise TableError("no_time", value=text)
+        return time(0)
+    hour = int(found[1])
+    if found[4]:
+        hour = hour % 12 + (12 if found[4].lower() == "pm" else 0)
+    try:
+        return time(hour, int(found[2]), int(found[3] or 0))
+    except ValueError as error:
+        raise TableError("no_time", value=text) from error
 
 
 def parse_month(value: object, year: int) -> date:

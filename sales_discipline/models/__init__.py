@@ -93,6 +93,7 @@ from . import (
     discipline_import,
     discipline_import_portfolio,
     discipline_import_purchases,
+    discipline_import_contacts,
     discipline_import_targets,
     discipline_nightly,
     discipline_task,

@@ -47,7 +47,7 @@ CHUNK = 2000
 
 
 class DisciplineImport(models.Model):
-    """A file of customers and managers, or of purchases, on its way into the program."""
+    """A file of customers and managers, of purchases or of contacts, on its way into the program."""
 
     _name = "discipline.import"
     _description = "Import of a List"
@@ -91,13 +91,15 @@ class DisciplineImport(models.Model):
     def _check_may(self):
         """Refuse whoever may not import lists of this kind.
 
-        :raise AccessError: purchases are a Sales administrator's, portfolios a supervisor's
+        :raise AccessError: purchases are a Sales administrator's, all others a supervisor's
         """
         if self.env.su:
             return
         for record in self:
             if record.kind == "purchases" and not self.env.user.has_group(ADMINISTRATOR):
                 raise AccessError(self.env._("Only a Sales administrator imports purchases."))
+            if record.kind == "contacts" and not self.env.user._discipline_is_supervisor():
+                raise AccessError(self.env._("Only a supervisor imports contacts."))
             if record.kind == "targets" and not self.env.user._discipline_is_supervisor():
                 raise AccessError(self.env._("Only a supervisor imports sales targets."))
             if not self.env.user._discipline_is_supervisor():

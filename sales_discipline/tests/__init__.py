@@ -23,6 +23,7 @@ from . import (
     test_job,
     test_funnel,
     test_import,
+    test_import_contacts,
     test_invariants,
     test_handover_outcome,
     test_lead_sequences,

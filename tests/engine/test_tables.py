@@ -1,11 +1,11 @@
 import contextlib
 import io
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 
 import openpyxl
 import pytest
-from engine.tables import Formula, TableError, decode, parse_date, parse_month, parse_sum, read_table
+from engine.tables import Formula, TableError, decode, parse_date, parse_month, parse_sum, parse_time, read_table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -197,3 +197,35 @@ def test_months_as_people_head_columns_with_them(text, month):
 def test_what_is_no_month_is_not_taken_for_one(text):
     with pytest.raises(TableError):
         parse_month(text, 2025)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (datetime(2025, 3, 31, 14, 5, 6), time(14, 5, 6)),
+        (datetime(2025, 3, 31), None),
+        (date(2025, 3, 31), None),
+        (time(8, 5), time(8, 5)),
+        (45747.5, time(12)),
+        (0.25, time(6)),
+        (45747, None),
+        ("31.03.2025 14:05", time(14, 5)),
+        ("2025-03-31T14:05:30", time(14, 5, 30)),
+        ("2025-03-31 00:00:00", None),
+        ("8:05", time(8, 5)),
+        ("2:05 PM", time(14, 5)),
+        ("12:05 am", time(0, 5)),
+        ("31.03.2025", None),
+        ("31 марта 2025 г.", None),
+        (None, None),
+    ],
+)
+def test_times_of_day_as_people_and_spreadsheets_write_them(value, expected):
+    assert parse_time(value) == expected
+
+
+@pytest.mark.parametrize("value", ["25:00", "10:61", "14:05 uhr", "2025-03-31T14:05:30+03:00"])
+def test_what_is_no_time_of_day_is_refused(value):
+    with pytest.raises(TableError) as error:
+        parse_time(value)
+    assert error.value.code == "no_time"
