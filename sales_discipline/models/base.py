@@ -39,4 +39,6 @@ class CrmLead(models.Model):
     _inherit = "crm.lead"
 
     def _discipline_task_targets(self):
-        return [(lead, lead.user_id or lead.partner_id._discipline_customer().user_id) for lead in self]
+        return [
+            (lead, lead.user_id.filtered("active") or lead.partner_id._discipline_customer().user_id) for lead in self
+        ]

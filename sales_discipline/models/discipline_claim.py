@@ -237,9 +237,11 @@ class DisciplineClaimList(models.Model):
         """Open the base to pick customers from."""
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_customer_my_action")
+        name = self.env._("Customers to Claim")
         return {
             **action,
-            "name": self.env._("Customers to Claim"),
+            "name": name,
+            "display_name": name,
             "domain": [("in_base", "=", True), ("user_id", "!=", self.env.uid)],
             "context": {"search_default_orphans": 1},
         }

@@ -631,7 +631,8 @@ class DisciplinePercentStatement(models.Model):
         """Open the purchases that the statement adds up."""
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_percent_line_action")
-        return {**action, "domain": [("statement_id", "=", self.id)], "name": self.display_name}
+        name = self.display_name
+        return {**action, "domain": [("statement_id", "=", self.id)], "name": name, "display_name": name}
 
     def action_xlsx(self):
         """Return the action that downloads these statements as a workbook."""

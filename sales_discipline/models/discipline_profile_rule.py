@@ -287,7 +287,7 @@ class DisciplineProfileRule(models.Model):
         """Open the customers who do not pass this rule."""
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_card_action")
-        action["name"] = self.env._("Missing: %(rule)s", rule=self.name)
+        action["name"] = action["display_name"] = self.env._("Missing: %(rule)s", rule=self.name)
         action["domain"] = [("in_base", "=", True), ("profile_missing_ids", "in", self.ids)]
         action["context"] = {}
         return action

@@ -3,6 +3,9 @@
 from odoo import api, models
 from odoo.tools import frozendict, ormcache
 
+#: rows that are kept for some hours only, and are customers of a list all the same
+SHORT_LIVED = {"discipline.policy.replay.line"}
+
 
 class IrActionsActions(models.Model):
     _inherit = "ir.actions.actions"
@@ -28,7 +31,9 @@ class IrActionsActions(models.Model):
         if model_name in ("res.partner", "crm.lead"):
             return True
         model = self.env.get(model_name)
-        if model is None or not model_name.startswith("discipline.") or model._abstract or model._transient:
+        if model is None or not model_name.startswith("discipline.") or model._abstract:
+            return False
+        if model._transient and model_name not in SHORT_LIVED:
             return False
         about = {"partner_id": "res.partner", "lead_id": "crm.lead", "user_id": "res.users"}
         return any(name in model._fields and model._fields[name].comodel_name == of for name, of in about.items())

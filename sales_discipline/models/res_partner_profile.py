@@ -165,7 +165,7 @@ class ResPartner(models.Model):
         ).mapped("phone_sanitized")
         holders = self.search([("phone_sanitized", "in", [phone for phone in phones if phone])])
         action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_card_action")
-        action["name"] = self.env._("Same Phone as %(who)s", who=customer.display_name)
+        action["name"] = action["display_name"] = self.env._("Same Phone as %(who)s", who=customer.display_name)
         action["domain"] = [("partner_id", "in", holders._discipline_customer().ids)]
         action["context"] = {}
         return action

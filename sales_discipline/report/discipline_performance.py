@@ -1,7 +1,16 @@
 """Manager performance: per manager and day what was asked and what was done; every room adds its columns."""
 
+from collections.abc import Collection
+from datetime import date, timedelta
+
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
+
+#: the day from which the days in ids of rows are counted, and what a day is worth in them
+FIRST_DAY, DAY_STEP = date(2000, 1, 1), 10_000_000_000
+#: days that no fact is further away from the first one
+MOST_DAYS = 700_000
 
 
 class DisciplinePerformance(models.Model):
@@ -161,11 +170,38 @@ class DisciplinePerformance(models.Model):
           GROUP BY f.company_id, f.manager_ref, f.day, u.id, u.sale_team_id
             """,
             # no running number: the days that a page asks for are the only ones to be read
-            id=SQL("(f.day - DATE '2000-01-01') * 10000000000 + f.company_id * 10000000::bigint + f.manager_ref"),
+            id=SQL(
+                "(f.day - %s) * %s + f.company_id * 10000000::bigint + f.manager_ref", FIRST_DAY, SQL(str(DAY_STEP))
+            ),
             measures=SQL(", ").join(measures),
             facts=SQL(" UNION ALL ").join(selects),
             columns=SQL(", ").join(SQL.identifier(name) for name in columns),
         )
+
+    # ------------------------------------------------------------------
+    # Rows that are asked for by their ids
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _with_days(self, condition):
+        """Add the days of the ids to a condition on ids.
+
+        PostgreSQL looks up days in the facts' indexes; ids are computed, it would compute them for every fact there is.
+        """
+        ids = [condition.value] if condition.operator == "=" else condition.value
+        if condition.field_expr != "id" or condition.operator not in ("=", "in"):
+            return condition
+        if not isinstance(ids, Collection) or not all(type(row) is int for row in ids):
+            return condition
+        days = {row // DAY_STEP for row in ids}
+        return condition & Domain("day", "in", [FIRST_DAY + timedelta(day) for day in days if abs(day) < MOST_DAYS])
+
+    def _search(self, domain, *args, **kwargs):
+        return super()._search(Domain(domain).map_conditions(self._with_days), *args, **kwargs)
+
+    def exists(self):
+        found = set(self.browse()._search([("id", "in", self.ids)], bypass_access=True))
+        return self.filtered(lambda row: not row._origin or row.id in found)
 
     @api.depends("left_count", "user_id", "company_id", "day")
     @api.depends_context("lang")

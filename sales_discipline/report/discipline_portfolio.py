@@ -2,6 +2,7 @@
 
 from odoo import api, fields, models
 from odoo.tools import SQL
+from odoo.tools.misc import format_date
 
 from ..engine.balance import imbalance
 from ..models.discipline_assignment import ORIGINS
@@ -148,6 +149,7 @@ class DisciplinePortfolio(models.Model):
         return {
             **action,
             "name": self.display_name,
+            "display_name": self.display_name,
             "domain": [
                 ("in_base", "=", True),
                 ("company_id", "=", self.company_id.id),
@@ -387,8 +389,10 @@ class DisciplineBaseAsOf(models.TransientModel):
         self.ensure_one()
         day = min(self.day, self.env["discipline.calendar"]._today())
         action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_base_day_action")
+        name = self.env._("The base as of %(day)s", day=format_date(self.env, day))
         return {
             **action,
-            "name": self.env._("The base as of %(day)s", day=day),
+            "name": name,
+            "display_name": name,
             "context": {"discipline_as_of": fields.Date.to_string(day), "search_default_group_user": 1},
         }

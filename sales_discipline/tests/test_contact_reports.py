@@ -74,6 +74,43 @@ class TestSilence(DisciplineCommon):
         with self.assertRaisesRegex(UserError, "is no month: write it as 2025-03"):
             self.Customer.search([("none_in", "=", "spring")])
 
+    def test_sixty_days_are_neither_thirty_nor_ninety(self):
+        tried, cooled = (self._customer(name, self.anna, self.class_a) for name in ("Tried", "Cooled"))
+        self.everyone |= tried | cooled
+        self._log(tried, self.anna, datetime(2025, 1, 24, 9), outcome_id=self.no_answer.id)
+        # 63 days ago it counted, and 45 days ago nobody answered
+        self._log(cooled, self.anna, datetime(2025, 1, 6, 9))
+        self._log(cooled, self.anna, datetime(2025, 1, 24, 9), outcome_id=self.no_answer.id)
+        self.assertEqual(cooled.discipline_id.last_counted_date, date(2025, 1, 6))
+        self.assertFalse(self._found("uncounted_30") & (tried | cooled))
+        self.assertEqual(self._found("uncounted_60"), self.attempt | self.stranger | tried | cooled)
+        self.assertEqual(self._found("uncounted_90"), self.attempt | self.stranger | tried)
+
+    def test_none_that_counted_is_asked_for_by_month(self):
+        def found(month, operator="="):
+            domain = [("partner_id", "in", self.everyone.ids), ("none_counted_in", operator, month)]
+            return self.Customer.search(domain).partner_id
+
+        self.assertEqual(found("2025-02"), self.stranger)
+        self.assertEqual(found("2025-03", "ilike"), self.attempt)
+        self.assertFalse(found("2025-01"), "whoever was not contacted at all is another list")
+        with self.assertRaisesRegex(UserError, "is no month: write it as 2025-03"):
+            found("2025-13")
+
+    def test_the_list_shows_the_last_contact_the_responsible_and_the_next_planned(self):
+        self.february.activity_schedule(
+            "mail.mail_activity_data_call", user_id=self.anna.id, date_deadline=date(2025, 3, 14)
+        )
+        view = self.env.ref("sales_discipline.discipline_customer_view_list_silent")
+        shown = [node.get("name") for node in view._get_combined_arch().iter("field") if node.get("optional") != "hide"]
+        names = ["partner_id", "user_id", "days_silent", "last_contact_date", "next_contact_date"]
+        self.assertLessEqual(set(names), set(shown))
+        (row,) = self.february.discipline_id.with_user(self.anna).read(names)
+        self.assertEqual(
+            [row[name] for name in names[2:]], [18, date(2025, 2, 20), date(2025, 3, 14)], "days, last and next"
+        )
+        self.assertEqual((row["partner_id"][1], row["user_id"][1]), ("February", "Anna"))
+
     def test_voiding_a_contact_and_a_decision_that_lets_it_count_show_at_once(self):
         contact = self.env["discipline.contact"].search([("partner_id", "=", self.march.id)])
         contact.with_user(self.supervisor)._void("Another company")
@@ -99,6 +136,77 @@ class TestSilence(DisciplineCommon):
             [(partner, abc, user) for partner, abc, user, _count in groups],
             [(self.never, self.class_a, self.anna), (self.old, self.class_a, self.anna)],
         )
+
+
+@tagged("post_install", "-at_install")
+@freeze_time(NOW)
+class TestEvents(DisciplineCommon):
+    """The events report: groups, what they open, and the recorded results."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.no_answer = cls.env.ref("sales_discipline.discipline_outcome_no_answer")
+        cls.meeting = cls.env.ref("sales_discipline.discipline_channel_meeting")
+        cls.first = cls._customer("First", cls.anna, cls.class_a)
+        cls.second = cls._customer("Second", cls.boris, cls.class_b)
+        cls._log(cls.first, cls.anna, datetime(2025, 2, 20, 9), note="Wants a discount")
+        cls._log(cls.first, cls.anna, datetime(2025, 3, 4, 9), channel_id=cls.meeting.id, note="Signed")
+        cls._log(cls.second, cls.boris, datetime(2025, 3, 5, 9), outcome_id=cls.no_answer.id)
+        cls.voided = cls._log(cls.second, cls.boris, datetime(2025, 3, 6, 9), note="Somebody else")
+        cls.voided._void("Another company")
+        cls.action = cls.env.ref("sales_discipline.discipline_contact_events_action")
+        cls.domain = safe_eval(cls.action.domain)
+
+    def _groups(self, groupby):
+        """Return {value of the group: (number, ids that its drill-down opens)}."""
+        Contact = self.env["discipline.contact"].with_user(self.supervisor)
+        groups = Contact.formatted_read_group(self.domain, [groupby], ["__count"])
+        found = {}
+        for group in groups:
+            value = group[groupby]
+            opened = Contact.search([*self.domain, *group["__extra_domain"]])
+            found[value[1] if isinstance(value, tuple | list) else value] = (group["__count"], len(opened))
+        return found
+
+    def test_customers_by_manager_class_channel_outcome_and_period(self):
+        expected = {
+            "responsible_id": {"Anna": 2, "Boris": 1},
+            "user_id": {"Anna": 2, "Boris": 1},
+            "abc_class_id": {"A": 2, "B": 1},
+            "channel_id": {self.call.name: 2, self.meeting.name: 1},
+            "outcome_id": {self.talked.name: 2, self.no_answer.name: 1},
+            "partner_id": {"First": 2, "Second": 1},
+            "day:month": {"February 2025": 1, "March 2025": 2},
+            "rejected_reason": {False: 2, "outcome": 1},
+        }
+        for groupby, counts in expected.items():
+            with self.subTest(groupby=groupby):
+                # each number is that of the records which it opens
+                self.assertEqual(self._groups(groupby), {name: (count, count) for name, count in counts.items()})
+
+    def test_every_filter_that_groups_does(self):
+        arch = self.env.ref("sales_discipline.discipline_contact_view_search")._get_combined_arch()
+        names = [safe_eval(node.get("context"))["group_by"] for node in arch.iter("filter") if node.get("context")]
+        self.assertLessEqual({"responsible_id", "abc_class_id", "channel_id", "outcome_id", "day:month"}, set(names))
+        for name in names:
+            with self.subTest(groupby=name):
+                groups = self._groups(name).values()
+                self.assertEqual((sum(row[0] for row in groups), sum(row[1] for row in groups)), (3, 3))
+
+    def test_the_class_is_todays_and_the_column_says_so(self):
+        self.first.discipline_id.sudo().write({"abc_class_id": self.class_c.id, "abc_since": date(2025, 3, 10)})
+        self.assertEqual(self._groups("abc_class_id"), {"B": (1, 1), "C": (2, 2)})
+        view = self.env.ref("sales_discipline.discipline_contact_view_list_events")
+        (node,) = view._get_combined_arch().xpath("//field[@name='abc_class_id']")
+        self.assertIn("today", node.get("help"))
+
+    def test_what_was_said_is_read_in_place(self):
+        view = self.action.view_ids.filtered(lambda row: row.view_mode == "list").view_id
+        (node,) = view._get_combined_arch().xpath("//field[@name='note']")
+        self.assertFalse(node.get("optional"), "the column is always there")
+        rows = self.env["discipline.contact"].with_user(self.supervisor).search_read(self.domain, ["note"])
+        self.assertEqual({row["note"] for row in rows}, {"Signed", "Wants a discount", False})
 
 
 @tagged("post_install", "-at_install")

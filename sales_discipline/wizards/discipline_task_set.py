@@ -59,13 +59,17 @@ class DisciplineTaskSet(models.TransientModel):
             dialog.nobody_count = sum(1 for doer in doers if not doer)
 
     def _targets(self):
-        """Return [(document, doer by default)] of the selected rows, each document, or manager, once."""
+        """Return [(document, doer by default)] of the selected rows, each document, or manager, once.
+
+        Whoever is archived does nothing any more: his customers and deals count as nobody's.
+        """
         if not self.res_model or self.res_model not in self.env:
             return []
         rows = self.env[self.res_model].browse(self.res_ids or []).exists()
         rows.check_access("read")
         found = {}
-        for document, doer in rows._discipline_task_targets():
+        for document, user in rows._discipline_task_targets():
+            doer = user.filtered("active")
             if document or doer:
                 found.setdefault((document._name, document.id) if document else doer.id, (document, doer))
         return list(found.values())
@@ -86,8 +90,8 @@ class DisciplineTaskSet(models.TransientModel):
         tasks = self._create_tasks(assigned, activities)
         self._tell(tasks)
         action = self.env["ir.actions.act_window"]._for_xml_id("sales_discipline.discipline_task_action")
-        action.update(domain=[("id", "in", tasks.ids)], context={}, name=self.env._("Tasks Set"))
-        return action
+        name = self.env._("Tasks Set")
+        return {**action, "domain": [("id", "in", tasks.ids)], "context": {}, "name": name, "display_name": name}
 
     def _assigned(self):
         """Return [(document, doer)], every one with a doer for whom this supervisor decides."""
@@ -104,7 +108,16 @@ class DisciplineTaskSet(models.TransientModel):
                     names=", ".join(orphans[:NAMED]) + (", …" if len(orphans) > NAMED else ""),
                 )
             )
-        for doer in self.env["res.users"].union(*(doer for _document, doer in assigned)):
+        self._check_doers(self.env["res.users"].union(*(doer for _document, doer in assigned)))
+        return assigned
+
+    def _check_doers(self, doers):
+        """Refuse doers who are no colleagues, or for whom this supervisor does not decide."""
+        for doer in doers:
+            if not doer.active or doer.share:
+                raise UserError(
+                    self.env._("%(who)s is archived or is no employee: choose another doer.", who=doer.name)
+                )
             if not self.env.user._discipline_decides_for(doer) and doer != self.env.user:
                 raise AccessError(
                     self.env._(
@@ -112,7 +125,6 @@ class DisciplineTaskSet(models.TransientModel):
                         who=doer.name,
                     )
                 )
-        return assigned
 
     def _create_activities(self, assigned):
         """Create the activities in one go; the doers are told once, not once for each."""
