@@ -34,8 +34,15 @@ const press = (key) => {
 const write = (text) => discipline_hand(JSON.stringify([["Input.insertText", { text }]]));
 const place = async (node) => {
     node.scrollIntoView({ block: "center" });
-    await new Promise(requestAnimationFrame);
-    const { left, top, width, height } = node.getBoundingClientRect();
+    let rest = null;
+    // a menu that is just opening is still on its way
+    await until(async () => {
+        const before = rest;
+        await new Promise(requestAnimationFrame);
+        rest = node.getBoundingClientRect();
+        return before && before.left === rest.left && before.top === rest.top;
+    }, "a place at rest");
+    const { left, top, width, height } = rest;
     const point = { x: left + width / 2, y: top + height / 2 };
     const there = document.elementFromPoint(point.x, point.y);
     check(node.contains(there), `${node.outerHTML} is covered by ${there?.outerHTML}`);

@@ -89,6 +89,7 @@ class TestContactsInTheBrowser(RealInput, DisciplineCommon, HttpCase):
 
     def test_a_note_with_markup_is_text_wherever_it_is_shown(self):
         contact = self._log(self.customer, self.anna, datetime(2025, 3, 6, 8), note=MARKUP)
+        self.customer.activity_schedule("mail.mail_activity_data_call", user_id=self.anna.id, date_deadline=NOW.date())
         screens = [
             ("discipline-contacts", ".o_list_view .o_data_cell[name=note]"),
             (f"discipline-contacts/{contact.id}", ".o_form_view .o_field_widget[name=note]"),

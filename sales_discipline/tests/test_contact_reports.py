@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import openpyxl
 from freezegun import freeze_time
 from odoo.exceptions import UserError
+from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools.safe_eval import safe_eval
 
@@ -200,6 +201,11 @@ class TestEvents(DisciplineCommon):
         view = self.env.ref("sales_discipline.discipline_contact_view_list_events")
         (node,) = view._get_combined_arch().xpath("//field[@name='abc_class_id']")
         self.assertIn("today", node.get("help"))
+
+    def test_the_dialog_repeats_the_last_talk_with_its_day_as_the_reader_writes_it(self):
+        Dialog = self.env["discipline.contact.log"].with_user(self.anna)
+        dialog = Dialog.new({"partner_ids": [Command.set(self.first.ids)]})
+        self.assertEqual(dialog.last_note, "03/04/2025, Anna: Signed")
 
     def test_what_was_said_is_read_in_place(self):
         view = self.action.view_ids.filtered(lambda row: row.view_mode == "list").view_id

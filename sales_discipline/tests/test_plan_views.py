@@ -98,6 +98,10 @@ class TestPlanViews(PlanCommon):
             rest = self.customers.browse(shown - due).discipline_id
             self.assertTrue(all(row.due_next <= day for row in rest), "others are there because they are behind")
 
+    def test_on_a_phone_it_is_a_list(self):
+        action = self.env.ref("sales_discipline.discipline_plan_action")
+        self.assertEqual((action.view_mode, action.mobile_view_mode), ("calendar,list", "list"))
+
     def test_the_activity_view_shows_the_same_days(self):
         Partner, domain = self._action("discipline_plan_activity_action")
         self.assertEqual(Partner.search(domain), Partner.search([("id", "in", self.customers.ids)]))

@@ -75,6 +75,19 @@ class TestPortfolios(DisciplineCommon):
             self.assertEqual(len(customers), row.customers)
             self.assertAlmostEqual(sum(customers.mapped("revenue_12m")), row.revenue_12m)
 
+    def test_the_pivot_of_where_they_came_from_says_as_of_which_day(self):
+        arch = self.env.ref("sales_discipline.discipline_portfolio_origin_view_pivot")._get_combined_arch()
+        rows = [node.get("name") for node in arch.iter("field") if node.get("type") == "row"]
+        self.assertEqual(rows, ["as_of", "user_id", "source"])
+        self.company.discipline_purchases_on = date(2025, 3, 9)
+        self.env["discipline.portfolio.origin"]._refresh(self.company)
+        groups = (
+            self.env["discipline.portfolio.origin"]
+            .with_user(self.supervisor)
+            .formatted_read_group([("user_id", "=", self.anna.id)], ["as_of:day"], ["customers:sum"])
+        )
+        self.assertEqual([(row["as_of:day"][0], row["customers:sum"]) for row in groups], [("2025-03-09", 2)])
+
     def test_groups_stand_in_the_order_of_names_whichever_way_they_are_asked_for(self):
         self.boris.name, self.anna.name = "Aaron", "Zoe"
         Customer = self.env["discipline.customer"]

@@ -213,6 +213,26 @@ class TestDaysOfManagers(DisciplineCommon):
 
 
 @tagged("post_install", "-at_install")
+@freeze_time(NOW)
+class TestNamesOfLists(DisciplineCommon):
+    """What is opened from a row stands under its own name, not under that of the whole list."""
+
+    def test_the_name_is_what_the_browser_shows(self):
+        self._customer("Customer", self.anna)
+        self.env.flush_all()
+        portfolio = self.env["discipline.portfolio"].search([("user_id", "=", self.anna.id)], limit=1)
+        rule = self.env["discipline.profile.rule"].search([], limit=1)
+        past = self.env["discipline.base.as.of"].create({"day": date(2025, 3, 3)})
+        actions = {
+            "Anna": portfolio.action_customers(),
+            f"Missing: {rule.name}": rule.action_missing(),
+            "The base as of 03/03/2025": past.action_open(),
+        }
+        for name, action in actions.items():
+            self.assertEqual((action["name"], action["display_name"]), (name, name))
+
+
+@tagged("post_install", "-at_install")
 @freeze_time(NOW, tick=True)
 class TestTaskInTheBrowser(RealInput, DisciplineCommon, HttpCase):
     @classmethod

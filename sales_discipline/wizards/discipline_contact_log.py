@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
+from odoo.tools.misc import format_date
 
 from ..models.discipline_contact import NOTE_LIMIT, TOLERANCE
 
@@ -162,7 +163,7 @@ class DisciplineContactLog(models.TransientModel):
                 [("partner_id", "=", row.partner_id.id), ("voided_at", "=", False), ("note", "!=", False)], limit=1
             )
             if last:
-                dialog.last_note = f"{fields.Date.to_string(last.day)}, {last.user_id.name}: {last.note[:500]}"
+                dialog.last_note = f"{format_date(self.env, last.day)}, {last.user_id.name}: {last.note[:500]}"
 
     def action_log(self):
         """Log the contact with each of the customers, plan the next one, and say what came of it."""
