@@ -70,11 +70,11 @@ press("Escape");
 await until(() => !document.querySelector(".o_my_day_form"), "no form");
 await at(1);
 
-// O opens the customer; the browser's way back leads to the day
+// O opens the customer, and above him stands the way back
 press("o");
 await element(".o_form_view .o_last_breadcrumb_item, .o_form_view .o_field_widget[name=name]");
 await until(() => document.querySelector(".o_last_breadcrumb_item").textContent.includes("Late B"), "his card");
-history.back();
+await click(await element(".o_breadcrumb a", "My Day"));
 await at(0);
 
 // S starts a sale; without a contact of these days it asks for one

@@ -110,6 +110,7 @@ class TestTaskOnEveryList(DisciplineCommon):
     def test_on_a_row_of_each_of_them_and_the_doer_is_the_responsible(self):
         bound = self._bound()
         self.assertGreater(len(bound), 25)
+        self.assertIn("discipline.policy.replay.line", bound, "whom a policy would have moved")
         # tables first: reports are made of them
         rows = {name: self._row(name) for name in sorted(bound, key=lambda name: not self.env[name]._auto)}
         self.env.flush_all()
