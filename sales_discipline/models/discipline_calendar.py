@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 import pytz
 from odoo import api, fields, models
 from odoo.tools import ormcache
+from odoo.tools.misc import format_date
 
 
 class DisciplineCalendar(models.AbstractModel):
@@ -49,6 +50,12 @@ class DisciplineCalendar(models.AbstractModel):
         :param company: res.company, whose calendar tells where the user has no time zone
         """
         return self._local_day(fields.Datetime.now(), user, company)
+
+    @api.model
+    def _heading(self, day):
+        """Return the weekday and the date as a heading: not every language capitalizes weekdays."""
+        text = format_date(self.env, day, date_format="EEEE, d MMMM")
+        return text[:1].upper() + text[1:]
 
     @api.model
     def _day_begins(self, day, company=None):

@@ -2,7 +2,6 @@
 
 from odoo import api, models
 from odoo.exceptions import AccessError
-from odoo.tools.misc import format_date
 
 #: customers about to be lost that are named; the others stand in the list of verdicts
 SHOWN = 20
@@ -26,7 +25,7 @@ class DisciplineCockpit(models.AbstractModel):
         company = self.env.company
         today = self.env["discipline.calendar"]._today(company)
         return {
-            "today": format_date(self.env, today, date_format="EEEE, d MMMM"),
+            "today": self.env["discipline.calendar"]._heading(today),
             "periods": self._periods(company, today),
             "decide": self._decide(),
             "risk": self.env["discipline.my.day"]._risk_of(self._people_domain(), today, SHOWN),

@@ -10,6 +10,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
+from odoo.tools.misc import format_date
 
 REASONS = [
     ("voided", "Voided"),
@@ -129,12 +130,13 @@ class DisciplineContact(models.Model):
             contact.can_void = not contact.voided_at and contact._may_void(self.env.user)
 
     @api.depends("partner_id", "channel_id", "day")
+    @api.depends_context("lang")
     def _compute_display_name(self):
         for contact in self:
             parts = [
                 contact.channel_id.name,
                 contact.partner_id.name,
-                contact.day and fields.Date.to_string(contact.day),
+                contact.day and format_date(self.env, contact.day),
             ]
             contact.display_name = ", ".join(part for part in parts if part)
 

@@ -33,7 +33,7 @@ class DisciplineMyDay(models.AbstractModel):
         self._dress(shown, today)
         norms = self._norms()
         return {
-            "today": format_date(self.env, today, date_format="EEEE, d MMMM"),
+            "today": self.env["discipline.calendar"]._heading(today),
             "rows": shown,
             "total": len(rows),
             "progress": {"done": done, "planned": done + len(rows)},
