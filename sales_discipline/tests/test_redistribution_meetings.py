@@ -131,11 +131,11 @@ class TestMeetings(RedistributionCommon):
     def test_a_meeting_that_cannot_be_passed_on_does_not_hold_the_customer_up(self):
         meeting = self._meeting(self.anna.partner_id, self.customer)
         Event = type(self.env["calendar.event"])
-        origin = Event.write
+        origin, why = Event.write, "an outside calendar guards it"
 
         def write(events, values):
             if "user_id" in values:
-                raise UserError("an outside calendar guards it")
+                raise UserError(why)
             return origin(events, values)
 
         logger = "odoo.addons.sales_discipline.models.discipline_redistribution_meeting"
