@@ -72,20 +72,24 @@ class Loader:
     def bulk(self, *tables):
         """Load tables without their indexes and triggers, then make the indexes at one go."""
         self.execute("SET LOCAL session_replication_role = replica; SET LOCAL maintenance_work_mem = '512MB'")
+        # Odoo remembers a definition as the index's comment: without it, an update would not follow a changed one
         self.cr.execute(
             """
-            SELECT i.indexname, i.indexdef FROM pg_indexes i
+            SELECT i.indexname, i.indexdef, obj_description(to_regclass(quote_ident(i.indexname)), 'pg_class')
+              FROM pg_indexes i
              WHERE i.schemaname = 'public' AND i.tablename = ANY(%s)
                AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conname = i.indexname)
             """,
             [list(tables)],
         )
         indexes = self.cr.fetchall()
-        for name, _definition in indexes:
+        for name, _definition, _comment in indexes:
             self.execute(f'DROP INDEX "{name}"')
         yield
-        for _name, definition in indexes:
+        for name, definition, comment in indexes:
             self.execute(definition)
+            if comment:
+                self.cr.execute(f'COMMENT ON INDEX "{name}" IS %s', [comment])
         for table in tables:
             self.execute(f"SELECT setval('{table}_id_seq', GREATEST(1, (SELECT max(id) FROM {table})))")
             self.execute(f"ANALYZE {table}")

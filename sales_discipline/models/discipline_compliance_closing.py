@@ -26,47 +26,66 @@ class DisciplineCompliance(models.Model):
         :return: customers who were confirmed as unreachable and whose mark changed: they are judged again
         """
         needed = period.policy_id.unreachable_attempts
-        rows = self.env.execute_query(
+        # mostly nobody, or few: only they are worth a look at their contacts
+        hopeful = self.env.execute_query(
             SQL(
                 """
-                WITH hopeful AS (
-                    SELECT id, customer_ref, manager_ref, unreachable_from, unreachable_decision
-                      FROM discipline_compliance
-                     WHERE period_id = %(period)s AND closed IS NOT TRUE AND %(among)s
-                       AND (attempts >= GREATEST(%(needed)s, 1) OR unreachable_from IS NOT NULL)
-                ), contact AS (
-                    SELECT h.id, c.day, o.is_attempt
-                      FROM hopeful h
-                      JOIN discipline_contact c ON c.partner_id = h.customer_ref
-                                               AND c.day BETWEEN %(start)s AND %(end)s AND c.voided_at IS NULL
-                                               AND c.rejected_reason IS DISTINCT FROM 'late'
-                                               AND c.rejected_reason IS DISTINCT FROM 'closed'
-                                               AND c.rejected_reason IS DISTINCT FROM 'stranger'
-                      JOIN discipline_outcome o ON o.id = c.outcome_id
-                     WHERE EXISTS (SELECT FROM discipline_assignment a
-                                    WHERE a.customer_ref = h.customer_ref AND a.manager_ref = h.manager_ref
-                                      AND a.date_from <= c.day AND (a.date_to IS NULL OR a.date_to > c.day))
-                ), answered AS (
-                    SELECT id, max(day) AS day FROM contact WHERE is_attempt IS NOT TRUE GROUP BY id
-                ), silent AS (
-                    SELECT c.id, min(c.day) AS day FROM contact c LEFT JOIN answered a ON a.id = c.id
-                     WHERE c.is_attempt AND (a.day IS NULL OR c.day > a.day)
-                  GROUP BY c.id HAVING count(DISTINCT c.day) >= %(needed)s AND %(needed)s > 0
-                )
-                UPDATE discipline_compliance v
-                   SET unreachable_from = s.day, write_date = now() AT TIME ZONE 'UTC'
-                  FROM hopeful h LEFT JOIN silent s ON s.id = h.id
-                 WHERE v.id = h.id AND v.unreachable_from IS DISTINCT FROM s.day
-             RETURNING v.customer_ref, v.unreachable_decision
+                SELECT id FROM discipline_compliance
+                 WHERE period_id = %(period)s AND closed IS NOT TRUE AND %(among)s
+                   AND (attempts >= GREATEST(%(needed)s, 1) OR unreachable_from IS NOT NULL)
                 """,
                 period=period.id,
                 among=among("customer_ref", partner_ids),
                 needed=needed,
-                start=period.date_start,
-                end=period.date_end,
             )
         )
+        if not hopeful:
+            return []
+        with self._by_sets(len(hopeful)):
+            rows = self.env.execute_query(self._unreachable_sql(period, needed, [row[0] for row in hopeful]))
         return sorted({customer for customer, decision in rows if decision == "confirmed"})
+
+    @api.model
+    def _unreachable_sql(self, period, needed, verdict_ids):
+        """Return the statement that marks these verdicts; its rows are (customer id, decision of the supervisor).
+
+        :param int needed: so many days with attempts in vain
+        """
+        return SQL(
+            """
+            WITH hopeful AS (
+                SELECT id, customer_ref, manager_ref, unreachable_from, unreachable_decision
+                  FROM discipline_compliance WHERE id = ANY(%(verdicts)s)
+            ), contact AS (
+                SELECT h.id, c.day, o.is_attempt
+                  FROM hopeful h
+                  JOIN discipline_contact c ON c.partner_id = h.customer_ref
+                                           AND c.day BETWEEN %(start)s AND %(end)s AND c.voided_at IS NULL
+                                           AND c.rejected_reason IS DISTINCT FROM 'late'
+                                           AND c.rejected_reason IS DISTINCT FROM 'closed'
+                                           AND c.rejected_reason IS DISTINCT FROM 'stranger'
+                  JOIN discipline_outcome o ON o.id = c.outcome_id
+                 WHERE EXISTS (SELECT FROM discipline_assignment a
+                                WHERE a.customer_ref = h.customer_ref AND a.manager_ref = h.manager_ref
+                                  AND a.date_from <= c.day AND (a.date_to IS NULL OR a.date_to > c.day))
+            ), answered AS (
+                SELECT id, max(day) AS day FROM contact WHERE is_attempt IS NOT TRUE GROUP BY id
+            ), silent AS (
+                SELECT c.id, min(c.day) AS day FROM contact c LEFT JOIN answered a ON a.id = c.id
+                 WHERE c.is_attempt AND (a.day IS NULL OR c.day > a.day)
+              GROUP BY c.id HAVING count(DISTINCT c.day) >= %(needed)s AND %(needed)s > 0
+            )
+            UPDATE discipline_compliance v
+               SET unreachable_from = s.day, write_date = now() AT TIME ZONE 'UTC'
+              FROM hopeful h LEFT JOIN silent s ON s.id = h.id
+             WHERE v.id = h.id AND v.unreachable_from IS DISTINCT FROM s.day
+         RETURNING v.customer_ref, v.unreachable_decision
+            """,
+            verdicts=verdict_ids,
+            needed=needed,
+            start=period.date_start,
+            end=period.date_end,
+        )
 
     def _decide_unreachable(self, decision):
         """Say whether customers who do not answer are beyond reach: a supervisor's word, never the manager's own.

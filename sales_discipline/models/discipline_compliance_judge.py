@@ -57,14 +57,19 @@ class DisciplineCompliance(models.Model):
                 period.company_id, period.kind, period.date_start, period.date_end, batch
             )
             if days:
-                with self._by_sets(len(batch)):
-                    self.env.cr.execute(self._verdict_sql(period, snapshot, days, batch))
-                    stale = self._mark_unreachable(period, batch)
-                    if stale:
-                        self.env.cr.execute(self._verdict_sql(period, snapshot, days, stale))
+                self._judge(period, snapshot, days, batch)
+                stale = self._mark_unreachable(period, batch)
+                if stale:
+                    self._judge(period, snapshot, days, stale)
             if progress:
                 progress(done, total)
         self.invalidate_model()
+
+    @api.model
+    def _judge(self, period, snapshot, days, partner_ids):
+        """Bring the verdicts on these customers in line, in one statement."""
+        with self._by_sets(len(partner_ids)):
+            self.env.cr.execute(self._verdict_sql(period, snapshot, days, partner_ids))
 
     @api.model
     def _rests_on(self, period, partner_ids):

@@ -241,13 +241,18 @@ class DisciplineRedistributionLine(models.Model):
             )
             .filtered(lambda row: row.user_id.id == losers[owner[row.res_model, row.res_id]])
         )
-        coming = {}
+        coming, follow = {}, []
         for activity in activities:
             line = customers[owner[activity.res_model, activity.res_id]]
             undo[line.id].setdefault("activities", []).append(activity.id)
             coming.setdefault(line.user_to_id.id, []).append(activity.id)
+            if activity.res_model == "res.partner":
+                follow.append((activity.res_id, line.user_to_id.id))
+        # whoever an activity comes to follows its document, as in Odoo; of customers in one go
+        self.env["res.partner"]._discipline_follow(follow)
+        quietly = {"mail_activity_quick_update": True, "discipline_followed": True}
         for receiver, ids in coming.items():
-            activities.browse(ids).with_context(mail_activity_quick_update=True).write({"user_id": receiver})
+            activities.browse(ids).with_context(**quietly).write({"user_id": receiver})
 
     def _move_leads(self, family, leads, customers, undo):
         """Give the loser's open deals with these customers to the receiver; an orphan's ownerless ones too."""

@@ -22,8 +22,7 @@ class DisciplineRedistributionLine(models.Model):
 
     def _move_followers(self, family, leads, customers):
         """The receiver follows his customer from now on, and the loser no longer what is not his any more."""
-        for receiver, lines in self.grouped("user_to_id").items():
-            lines.partner_id.message_subscribe(receiver.partner_id.ids)
+        self.env["res.partner"]._discipline_follow([(line.partner_id.id, line.user_to_id.id) for line in self])
         losers = {pid: line.user_from_id.partner_id.id for pid, line in customers.items() if line.user_from_id}
         if not losers:
             return

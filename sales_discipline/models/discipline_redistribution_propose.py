@@ -270,7 +270,10 @@ class DisciplineRedistribution(models.Model):
     # ------------------------------------------------------------------
 
     def _insert_lines(self, facts, placements, figures, bases):
-        """Insert the batch's lines in one statement: a batch may have a hundred thousand of them."""
+        """Insert the batch's lines in one statement: a batch may have a hundred thousand of them.
+
+        Who proposed them is told by the batch: a reference that is not there need not be checked for each line.
+        """
         self.ensure_one()
         rows = []
         for placement in placements:
@@ -301,11 +304,10 @@ class DisciplineRedistribution(models.Model):
                 INSERT INTO discipline_redistribution_line
                        (redistribution_id, company_id, partner_id, customer_ref, user_from_id, from_ref, user_to_id,
                         abc_class_id, load, room, attainment, customers, verdict_id, basis, state, skip_reason,
-                        create_uid, create_date, write_uid, write_date)
+                        create_date, write_date)
                 SELECT %(batch)s, %(company)s, n.partner_id, n.partner_id, n.user_from_id, n.user_from_id,
                        n.user_to_id, n.abc_class_id, n.load, n.room, n.attainment, n.customers, n.verdict_id, n.basis,
-                       n.state, n.skip_reason,
-                       %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
+                       n.state, n.skip_reason, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
                   FROM unnest(%(c0)s::int[], %(c1)s::int[], %(c2)s::int[], %(c3)s::int[], %(c4)s::int[], %(c5)s::int[],
                               %(c6)s::int[], %(c7)s::int[], %(c8)s::int[], %(c9)s::varchar[], %(c10)s::varchar[],
                               %(c11)s::varchar[])
@@ -314,7 +316,6 @@ class DisciplineRedistribution(models.Model):
                 """,
                 batch=self.id,
                 company=self.company_id.id,
-                uid=self.env.uid,
                 **{f"c{index}": column for index, column in enumerate(columns)},
             )
         )

@@ -12,7 +12,7 @@ class DisciplineRedistributionLine(models.Model):
     _inherit = "discipline.redistribution.line"
 
     def _acquaint(self, family, customers, undo):
-        """Plan for the receiver to get acquainted with each customer, with the customer's story."""
+        """Plan for the receiver, who follows him already, to get acquainted with each customer, with his story."""
         activity_type = self.env.ref(ACQUAINT, raise_if_not_found=False)
         if not activity_type:
             return
@@ -26,7 +26,7 @@ class DisciplineRedistributionLine(models.Model):
             summary = lines._acquaint_summary(activity_type)
             activities = (
                 self.env["mail.activity"]
-                .with_context(mail_activity_quick_update=True, lang=lang)
+                .with_context(mail_activity_quick_update=True, discipline_followed=True, lang=lang)
                 .create(
                     [
                         {

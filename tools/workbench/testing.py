@@ -14,7 +14,7 @@ from .steps import plan, run, say, step
 # tests that need neither Odoo nor a database
 PLAIN = ("tests/engine", "tests/tools")
 # pytest's options whose value is a word of its own
-VALUED = ("-k", "-m", "-n", "-p", "-o", "-r", "-W", "--deselect", "--ignore", "--maxfail", "--durations")
+VALUED = ("-k", "-m", "-n", "-p", "-o", "-r", "-W", "--deselect", "--dist", "--ignore", "--maxfail", "--durations")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: at most so many tests run at the same time: each needs an Odoo, a browser and PostgreSQL's share of a core
 WORKERS = 4
