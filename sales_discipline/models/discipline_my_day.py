@@ -194,7 +194,8 @@ class DisciplineMyDay(models.AbstractModel):
 
     def _risk(self, today):
         """Return the customers that the running period will cost if nothing happens, with what keeps them."""
-        return self._risk_of([("user_id", "=", self.env.uid)], today, SHOWN)
+        # by the number, which has an index with the period: of a million verdicts a thousand are read
+        return self._risk_of([("manager_ref", "=", self.env.uid)], today, SHOWN)
 
     @api.model
     def _risk_of(self, domain, today, limit):
