@@ -4,8 +4,9 @@
     make odoo DB=bench ARGS='shell --no-http' < benchmarks/contacts_api.py
 
 CUSTOMERS customers (100,000) with phones, of CALLERS managers (100), are loaded by INSERT ... SELECT and get class A,
-so that every call is judged. Three kinds of requests are timed: numbers of customers, the same request once more, and
-numbers of nobody. The floor writes as many rows of the log by one INSERT: no customer is looked for, nothing is judged.
+so that every call is judged. Four kinds of requests are timed: calls of managers with their own customers, the same
+request once more, numbers of nobody, and calls of one person with everybody's customers, of which all managers are
+told. The floor writes as many rows of the log by one INSERT: no customer is looked for, nothing is judged.
 """
 
 import os
@@ -54,16 +55,21 @@ def load():
     cr.execute("ANALYZE")
 
 
-def calls(prefix, count):
-    """Return a request: numbers spelled as people do, every second in full."""
-    return [
-        {
+def calls(prefix, count, callers=None):
+    """Return a request: numbers spelled as people do, every second in full.
+
+    :param callers: ids of the managers, each of whom calls his own customers; without them one person calls everybody
+    """
+    request = []
+    for place in range(BATCH):
+        number = 1 + random.randrange(count)
+        entry = {
             "source_ref": str(uuid.uuid4()),
-            "phone": ("+7" if n % 2 else "8 ") + f"{prefix}{1 + random.randrange(count):07}",
+            "phone": ("+7" if place % 2 else "8 ") + f"{prefix}{number:07}",
             "note": "talked",
         }
-        for n in range(BATCH)
-    ]
+        request.append(entry | ({"user_id": callers[number % len(callers)]} if callers else {}))
+    return request
 
 
 def floor():
@@ -101,9 +107,11 @@ def timed(what, function):
 
 load()
 Contact = env["discipline.contact"]  # noqa: F821
-again = calls("926", COUNT)
+managers = env["res.users"].search([("login", "=like", "caller%")], order="id").ids  # noqa: F821
+again = calls("926", COUNT, managers)
 timed(f"floor: {BATCH} rows by one INSERT", floor)
-timed(f"{BATCH} calls with customers", lambda: Contact.log_contacts(calls("926", COUNT)))
+timed(f"{BATCH} calls of managers with their customers", lambda: Contact.log_contacts(calls("926", COUNT, managers)))
 Contact.log_contacts(again)
 timed("the same request once more", lambda: Contact.log_contacts(again))
 timed(f"{BATCH} calls of nobody's numbers", lambda: Contact.log_contacts(calls("999", COUNT)))
+timed(f"{BATCH} calls of one person with everybody's customers", lambda: Contact.log_contacts(calls("926", COUNT)))
