@@ -311,6 +311,8 @@ class DisciplineContact(models.Model):
         own = self.env["res.company"]._discipline_all().partner_id
         # iterated, the records read together what each of them is asked for
         by_id = {person.id: person for person in people}
+        doers = self.env["res.users"].browse({vals.get("user_id") or self.env.uid for vals in vals_list})
+        doers = {user.id: user for user in doers}
         days = {}
 
         def local_day(moment, doer, company):
@@ -334,7 +336,7 @@ class DisciplineContact(models.Model):
                         when=fields.Datetime.to_string(moment),
                     )
                 )
-            doer = self.env["res.users"].browse(vals.get("user_id") or self.env.uid)
+            doer = doers[vals.get("user_id") or self.env.uid]
             company = customer.discipline_id.company_id or customer.company_id or self.env.company
             logged_at = fields.Datetime.to_datetime(vals.get("logged_at")) or now
             outcome = vals.get("outcome_id") or usual.get(vals.get("channel_id")) or None

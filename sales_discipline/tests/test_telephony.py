@@ -230,6 +230,30 @@ class TestTelephony(DisciplineCommon):
         few, many = tell(5), tell(80)
         self.assertLessEqual(many, few + 3)
 
+    def test_the_calls_of_four_managers_take_as_many_queries_as_those_of_one(self):
+        def tell(number, managers):
+            phones = [f"+7928{number:03}{i:04}" for i in range(len(managers))]
+            self.env["res.partner"].create(
+                [
+                    {"name": phone, "is_company": True, "user_id": manager.id, "phone": phone}
+                    for phone, manager in zip(phones, managers, strict=True)
+                ]
+            )
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            rows = zip(phones, managers, strict=True)
+            told = self._tell(*((f"m{p}", p, {"user_id": m.id}) for p, m in rows), user=self.supervisor)
+            self.assertEqual(
+                self.Contact.browse(told).mapped("user_id.id"), list(dict.fromkeys(m.id for m in managers))
+            )
+            return self.env.cr.sql_log_count - before
+
+        everybody = list(self.managers)
+        tell(1, everybody)
+        of_one, of_all = tell(2, everybody[:1] * 4), tell(3, everybody)
+        self.assertLessEqual(of_all, of_one)
+
 
 @tagged("post_install", "-at_install")
 class TestTelephonyOverHttp(HttpCase):
