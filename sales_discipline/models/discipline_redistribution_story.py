@@ -60,10 +60,11 @@ class DisciplineRedistributionLine(models.Model):
         Notes of contacts are not in it: an activity is read by everybody, a note is not.
         """
         stories = {line.customer_ref: [self._paragraph(self.env._("Why"), [line.explanation])] for line in self}
+        leads = self._open_leads(family)
         for title, rows in (
             (self.env._("Last contacts"), self._story_contacts()),
-            (self.env._("Open deals"), self._story_deals(family)),
-            (self.env._("Promised"), self._story_plans(family)),
+            (self.env._("Open deals"), self._story_deals(family, leads)),
+            (self.env._("Promised"), self._story_plans(family, leads)),
         ):
             for customer, texts in rows.items():
                 stories[customer].append(self._paragraph(title, texts))
@@ -98,9 +99,9 @@ class DisciplineRedistributionLine(models.Model):
             )
         return stories
 
-    def _story_deals(self, family):
+    def _story_deals(self, family, leads):
         stories = {}
-        for lead in self._open_leads(family).with_context(lang=self.env.lang):
+        for lead in leads.with_context(lang=self.env.lang):
             amount = lead.company_currency.format(lead.expected_revenue) if lead.expected_revenue else ""
             parts = [lead.stage_id.name, amount]
             stories.setdefault(family[lead.partner_id.id], []).append(
@@ -108,9 +109,8 @@ class DisciplineRedistributionLine(models.Model):
             )
         return stories
 
-    def _story_plans(self, family):
+    def _story_plans(self, family, leads):
         """Return {customer id: sentences} of what is planned with the customers, and in their open deals."""
-        leads = self._open_leads(family)
         owner = {("res.partner", pid): customer for pid, customer in family.items()}
         owner.update({("crm.lead", lead.id): family[lead.partner_id.id] for lead in leads})
         activities = (
