@@ -174,8 +174,11 @@ class DisciplineAssignment(models.Model):
         )
 
     @api.model
-    def _end_deleted(self):
-        """Let the history of customers who are deleted end today: it stays, and nobody holds them any more."""
+    def _end_deleted(self, customer_ids=None):
+        """Let the history of customers who are deleted end today: it stays, and nobody holds them any more.
+
+        :param customer_ids: ids that deleted customers had; by default everybody is looked at
+        """
         self.flush_model()
         Calendar = self.env["discipline.calendar"]
         days = {company.id: Calendar._today(company) for company in self.env["res.company"]._discipline_all()}
@@ -186,10 +189,11 @@ class DisciplineAssignment(models.Model):
                    SET date_to = GREATEST(a.date_from, t.day), write_date = now() AT TIME ZONE 'UTC',
                        write_uid = %(uid)s
                   FROM unnest(%(companies)s::int[], %(days)s::date[]) AS t(company_id, day)
-                 WHERE a.partner_id IS NULL AND a.date_to IS NULL AND t.company_id = a.company_id
+                 WHERE a.partner_id IS NULL AND a.date_to IS NULL AND t.company_id = a.company_id AND %(among)s
                 """,
                 companies=list(days),
                 days=list(days.values()),
+                among=SQL("TRUE") if customer_ids is None else SQL("a.customer_ref = ANY(%s)", list(customer_ids)),
                 uid=self.env.uid,
             )
         )

@@ -122,10 +122,10 @@ class ResPartner(models.Model):
 
     def unlink(self):
         """A customer who is deleted is nobody's from today on."""
-        had_customers = bool(self.sudo().discipline_id)
+        customers = self.sudo().filtered("discipline_id").ids
         result = super().unlink()
-        if had_customers:
-            self.env["discipline.assignment"].sudo()._end_deleted()
+        if customers:
+            self.env["discipline.assignment"].sudo()._end_deleted(customers)
         return result
 
     def _discipline_after_write(self, before, triggers):
