@@ -51,8 +51,8 @@ def load():
         (env.ref("sales_discipline.discipline_abc_class_a").id,),  # noqa: F821
     )
     cr.execute("UPDATE discipline_assignment SET date_from = '2020-01-01'")
-    cr.commit()
     cr.execute("ANALYZE")
+    cr.commit()
 
 
 def calls(prefix, count, callers=None):

@@ -66,7 +66,11 @@ def newcomer_share(since: date | None, day: date, months: int) -> int:
 
 def hashed(*parts: object) -> int:
     """Return a number that depends on nothing but the parts: ties are broken by it, never by an id's size."""
-    return int.from_bytes(blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(_digest("|".join(map(str, parts))), "big")
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=8).digest()
 
 
 def ranked(candidates: Iterable[tuple[int, float]], seed: str) -> Iterator[int]:
@@ -80,7 +84,8 @@ def ranked(candidates: Iterable[tuple[int, float]], seed: str) -> Iterator[int]:
     for customer, share in candidates:
         alike[share].append(customer)
     for share in sorted(alike):
-        yield from sorted(alike[share], key=lambda customer: hashed(seed, customer))
+        # as ``hashed``: bytes of one length are in the order of their numbers
+        yield from sorted(alike[share], key=lambda customer: _digest(f"{seed}|{customer}"))
 
 
 def capped(candidates: Iterable[tuple[int, float]], cap: int, seed: str) -> list[int]:

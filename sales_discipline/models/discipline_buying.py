@@ -9,7 +9,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..engine.buying import DOWN, SILENCE
-from .discipline_customer import among
+from .sets import among
 
 #: customers that are added up at once
 CHUNK = 50_000

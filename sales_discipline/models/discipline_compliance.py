@@ -9,7 +9,8 @@ from collections import Counter
 from odoo import api, fields, models
 from odoo.tools import SQL, format_date
 
-from .discipline_customer import STATES, among
+from .discipline_customer import STATES
+from .sets import among, array
 
 
 class DisciplineCompliance(models.Model):
@@ -24,7 +25,7 @@ class DisciplineCompliance(models.Model):
     user_id = fields.Many2one("res.users", "Manager", readonly=True, ondelete="set null")
     manager_ref = fields.Integer("Manager No.", readonly=True, required=True)
     company_id = fields.Many2one("res.company", readonly=True, ondelete="set null")
-    period_id = fields.Many2one("discipline.period", readonly=True, required=True, ondelete="cascade", index=True)
+    period_id = fields.Many2one("discipline.period", readonly=True, required=True, ondelete="cascade")
     period_start = fields.Date(related="period_id.date_start", string="Period From")
     abc_class_id = fields.Many2one("discipline.abc.class", "ABC Class", readonly=True, ondelete="set null")
     norm_id = fields.Many2one("discipline.norm", readonly=True, ondelete="set null", index="btree_not_null")
@@ -67,7 +68,7 @@ class DisciplineCompliance(models.Model):
     _final_uniq = models.UniqueIndex("(period_id, customer_ref, manager_ref) WHERE closed")
     _customer_idx = models.Index("(customer_ref, period_id)")
     _manager_idx = models.Index("(manager_ref, period_id)")
-    # of a new period PostgreSQL believes that it has no rows: with an index on it alone it would read all of them
+    # of a new period PostgreSQL may believe that it has no rows: with an index on it alone it would read all of them
     _period_idx = models.Index("(period_id, customer_ref)")
     _due_idx = models.Index("(due_next) WHERE closed IS NOT TRUE AND state = 'on_track'")
     _unreachable_idx = models.Index("(period_id) WHERE unreachable_from IS NOT NULL")
@@ -188,19 +189,19 @@ class DisciplineCompliance(models.Model):
         if not ids:
             return
         self.env["discipline.customer"].flush_model()
-        # the touched row serializes two people who log for one customer at the same moment: the later one is retried
+        # of two people who log for one customer at the same moment the later one waits here, and is retried: the rows
+        # are written at the end, see ``_refresh_customers``
         companies = self.env.execute_query(
             SQL(
-                "UPDATE discipline_customer SET write_date = now() AT TIME ZONE 'UTC' "
-                "WHERE partner_id = ANY(%s) RETURNING company_id",
-                ids,
+                "SELECT company_id FROM discipline_customer WHERE partner_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+                array(ids, "int"),
             )
         )
         for company in self.env["res.company"].sudo().browse(sorted({row[0] for row in companies if row[0]})):
             periods = self._open_periods(company)
             for period in periods:
                 self._evaluate(period, ids)
-            self._refresh_customers(company, ids)
+            self._refresh_customers(company, ids, touch=True)
 
     @api.model
     def _evaluate_managers(self, user_ids):
@@ -278,12 +279,13 @@ class DisciplineCompliance(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    def _refresh_customers(self, company, partner_ids=None):
+    def _refresh_customers(self, company, partner_ids=None, *, touch=False):
         """Bring the customers' rows in line with the running verdicts of their present managers.
 
         A row is written only where it differs, so that a passing day rewrites nothing.
 
         :param partner_ids: ids, or a range of ids, of customers; None means everyone
+        :param bool touch: write the rows that do not differ, too
         """
         today = self.env["discipline.calendar"]._today(company)
         everyone = SQL("TRUE")
@@ -293,7 +295,7 @@ class DisciplineCompliance(models.Model):
             SQL(
                 """
                 UPDATE discipline_customer c
-                   SET goal = n.goal, attained = n.attained, due_next = n.due_next, state = n.state
+                   SET goal = n.goal, attained = n.attained, due_next = n.due_next, state = n.state %(touched)s
                   FROM (
                       SELECT c.id, COALESCE(v.goal, 0) AS goal, COALESCE(v.attained, 0) AS attained, v.due_next,
                              COALESCE(v.state, 'none') AS state
@@ -306,9 +308,11 @@ class DisciplineCompliance(models.Model):
                        WHERE c.company_id = %(company)s AND %(among)s
                   ) n
                  WHERE n.id = c.id
-                   AND (c.goal, c.attained, c.due_next, c.state) IS DISTINCT FROM
-                       (n.goal, n.attained, n.due_next, n.state)
+                   AND (%(touch)s OR (c.goal, c.attained, c.due_next, c.state) IS DISTINCT FROM
+                                     (n.goal, n.attained, n.due_next, n.state))
                 """,
+                touch=touch,
+                touched=SQL(", write_date = now() AT TIME ZONE 'UTC'") if touch else SQL(),
                 today=today,
                 company=company.id,
                 among=everyone if partner_ids is None else among("c.partner_id", partner_ids),

@@ -6,7 +6,7 @@ from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
-from .discipline_customer import among
+from .sets import among
 
 
 class DisciplineCompliance(models.Model):

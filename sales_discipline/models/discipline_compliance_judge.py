@@ -21,7 +21,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..engine.windows import windows
-from .discipline_customer import among
+from .sets import among
 
 BATCH = 50_000
 #: up to so many customers PostgreSQL may look each of them up
@@ -448,11 +448,12 @@ class DisciplineCompliance(models.Model):
             INSERT INTO discipline_compliance AS old
                    (partner_id, customer_ref, user_id, manager_ref, company_id, period_id, abc_class_id, norm_id,
                     team_id, asked, goal, attained, counted, rejected, attempts, excused, overload, due_next, state,
-                    create_uid, create_date, write_uid, write_date)
+                    create_date, write_date)
             SELECT n.partner_id, n.customer_ref, u.id, n.manager_ref, %(company)s, %(period)s, n.abc_class_id,
                    n.norm_id, n.team_id, n.asked, n.goal, n.attained, n.counted, n.rejected, n.attempts, n.excused, 0,
                    n.due_next, n.state,
-                   1, now() AT TIME ZONE 'UTC', 1, now() AT TIME ZONE 'UTC'
+                   -- by no person: a reference to nobody need not be checked a million times
+                   now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
               FROM verdict n
          LEFT JOIN res_users u ON u.id = n.manager_ref
          LEFT JOIN discipline_compliance had

@@ -12,6 +12,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 from odoo.tools.misc import format_date
 
+from .sets import array, unnested
+
 REASONS = [
     ("voided", "Voided"),
     ("closed", "Logged after the period was closed"),
@@ -32,30 +34,30 @@ SOURCES = [
 ]
 #: columns of a new row and their PostgreSQL types
 COLUMNS = {
-    "partner_id": SQL("int[]"),
-    "customer_ref": SQL("int[]"),
-    "contact_id": SQL("int[]"),
-    "user_id": SQL("int[]"),
-    "doer_ref": SQL("int[]"),
-    "logged_by_id": SQL("int[]"),
-    "logged_at": SQL("timestamp[]"),
-    "logged_day": SQL("date[]"),
-    "responsible_id": SQL("int[]"),
-    "responsible_ref": SQL("int[]"),
-    "company_id": SQL("int[]"),
-    "date": SQL("timestamp[]"),
-    "day": SQL("date[]"),
-    "channel_id": SQL("int[]"),
-    "direction": SQL("varchar[]"),
-    "outcome_id": SQL("int[]"),
-    "note": SQL("text[]"),
-    "duration": SQL("float8[]"),
-    "lead_id": SQL("int[]"),
-    "activity_id": SQL("int[]"),
-    "event_id": SQL("int[]"),
-    "source": SQL("varchar[]"),
-    "source_ref": SQL("varchar[]"),
-    "evidence_grade": SQL("varchar[]"),
+    "partner_id": "int",
+    "customer_ref": "int",
+    "contact_id": "int",
+    "user_id": "int",
+    "doer_ref": "int",
+    "logged_by_id": "int",
+    "logged_at": "timestamp",
+    "logged_day": "date",
+    "responsible_id": "int",
+    "responsible_ref": "int",
+    "company_id": "int",
+    "date": "timestamp",
+    "day": "date",
+    "channel_id": "int",
+    "direction": "varchar",
+    "outcome_id": "int",
+    "note": "text",
+    "duration": "float8",
+    "lead_id": "int",
+    "activity_id": "int",
+    "event_id": "int",
+    "source": "varchar",
+    "source_ref": "varchar",
+    "evidence_grade": "varchar",
 }
 #: clocks of telephone systems and browsers differ a little from the server's
 TOLERANCE = timedelta(minutes=5)
@@ -179,23 +181,23 @@ class DisciplineContact(models.Model):
     def _insert(self, rows):
         """Insert rows in one statement, and give each its ``contact``; return the new contacts.
 
+        Who wrote them stands in ``logged_by_id``.
+
         Two workers cannot insert one source number: whoever comes second fails, tries again and finds it.
         """
         if not rows:
             return self.browse()
-        columns = list(COLUMNS)
         inserted = self.env.execute_query(
             SQL(
                 """
-                INSERT INTO discipline_contact (%(names)s, create_uid, create_date, write_uid, write_date)
-                SELECT %(names)s, %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(arrays)s) AS new(%(names)s)
+                INSERT INTO discipline_contact (%(names)s, create_date, write_date)
+                SELECT %(names)s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+                  FROM %(new)s
                     ON CONFLICT DO NOTHING
              RETURNING id, source_ref, partner_id, date
                 """,
-                names=SQL(", ").join(map(SQL.identifier, columns)),
-                arrays=SQL(", ").join(SQL("%s::%s", [row[name] for row in rows], COLUMNS[name]) for name in columns),
-                uid=self.env.uid,
+                names=SQL(", ").join(map(SQL.identifier, COLUMNS)),
+                new=unnested(rows, COLUMNS, "new"),
             )
         )
         by_ref, plain = {}, {}
@@ -270,7 +272,7 @@ class DisciplineContact(models.Model):
             SQL(
                 """
                 WITH new AS (SELECT DISTINCT ON (ref) ref, note
-                               FROM unnest(%(refs)s::varchar[], %(notes)s::text[]) AS t(ref, note)),
+                               FROM unnest(%(refs)s, %(notes)s) AS t(ref, note)),
                 known AS (
                     SELECT new.ref, new.note, c.id, c.voided_at
                       FROM new JOIN discipline_contact c ON c.source_ref = new.ref
@@ -289,8 +291,8 @@ class DisciplineContact(models.Model):
                 )
                 SELECT DISTINCT ON (ref) ref, id FROM known ORDER BY ref, voided_at NULLS FIRST, id
                 """,
-                refs=[row["source_ref"] for row in rows],
-                notes=[row["note"] for row in rows],
+                refs=array([row["source_ref"] for row in rows], "varchar"),
+                notes=array([row["note"] for row in rows], "text"),
             )
         )
         return dict(found)
@@ -416,13 +418,13 @@ class DisciplineContact(models.Model):
             SQL(
                 """
                 SELECT DISTINCT ON (w.customer, w.day) w.customer, w.day, a.manager_ref
-                  FROM unnest(%s::int[], %s::date[]) AS w(customer, day)
+                  FROM unnest(%s, %s) AS w(customer, day)
                   JOIN discipline_assignment a ON a.customer_ref = w.customer AND a.date_from <= w.day
                    AND (a.date_to IS NULL OR a.date_to > w.day)
               ORDER BY w.customer, w.day, a.date_from DESC, a.id DESC
                 """,
-                [pair[0] for pair in pairs],
-                [pair[1] for pair in pairs],
+                array([pair[0] for pair in pairs], "int"),
+                array([pair[1] for pair in pairs], "date"),
             )
         )
         return {(customer, day): user for customer, day, user in rows}

@@ -8,7 +8,7 @@ from odoo.tools import SQL
 
 from ..engine import counting
 from ..engine.workdays import deadline, period_of
-from .discipline_customer import among
+from .sets import among
 
 #: stands for the id of a contact that is not logged yet: it comes after all that are
 NEWEST = 2**62

@@ -5,6 +5,8 @@ from odoo import api, models
 from odoo.tools import SQL
 from odoo.tools.misc import format_date
 
+from .sets import array
+
 
 class DisciplineContact(models.Model):
     _inherit = "discipline.contact"
@@ -91,27 +93,30 @@ class DisciplineContact(models.Model):
         self.env.cr.execute(
             SQL(
                 """
+                -- looked up once, to be compared and to be written; from the newest backwards by the index on customer
+                -- and day: not all that was ever said is read
+                WITH n AS MATERIALIZED (
+                    SELECT i.id, (SELECT c.day FROM discipline_contact c
+                                   WHERE c.partner_id = i.id AND c.voided_at IS NULL
+                                ORDER BY c.day DESC LIMIT 1) AS touch,
+                                 (SELECT c.day FROM discipline_contact c
+                                   WHERE c.partner_id = i.id AND c.voided_at IS NULL
+                                     AND COALESCE(c.outcome_id, 0) != ALL(%s)
+                                ORDER BY c.day DESC LIMIT 1) AS talk,
+                                 (SELECT c.day FROM discipline_contact c
+                                   WHERE c.partner_id = i.id AND c.voided_at IS NULL AND c.counted
+                                ORDER BY c.day DESC LIMIT 1) AS counted
+                      FROM unnest(%s) AS i(id)
+                )
                 UPDATE discipline_customer d
                    SET last_touch_date = n.touch, last_contact_date = n.talk, last_counted_date = n.counted
-                  FROM unnest(%s::int[]) AS i(id)
-            CROSS JOIN LATERAL (
-                       -- from the newest backwards by the index on customer and day: not all that was ever said is read
-                       SELECT (SELECT c.day FROM discipline_contact c
-                                WHERE c.partner_id = i.id AND c.voided_at IS NULL
-                             ORDER BY c.day DESC LIMIT 1) AS touch,
-                              (SELECT c.day FROM discipline_contact c
-                                WHERE c.partner_id = i.id AND c.voided_at IS NULL
-                                  AND COALESCE(c.outcome_id, 0) != ALL(%s)
-                             ORDER BY c.day DESC LIMIT 1) AS talk,
-                              (SELECT c.day FROM discipline_contact c
-                                WHERE c.partner_id = i.id AND c.voided_at IS NULL AND c.counted
-                             ORDER BY c.day DESC LIMIT 1) AS counted) n
-                 WHERE d.partner_id = i.id
+                  FROM n
+                 WHERE d.partner_id = n.id
                    AND (d.last_touch_date, d.last_contact_date, d.last_counted_date)
                        IS DISTINCT FROM (n.touch, n.talk, n.counted)
                 """,
-                list(partner_ids),
                 list(self.env["discipline.outcome"]._attempt_ids()),
+                array(partner_ids, "int"),
             )
         )
         self.env["discipline.customer"].invalidate_model(columns)

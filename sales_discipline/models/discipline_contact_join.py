@@ -8,28 +8,29 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..engine.joining import GRADES, Told, join
+from .sets import array, unnested
 
 #: days around a contact in which rows are looked at: the longest duration, and the change of a doer's time zone
 AROUND = 2
 #: what a joined contact tells its row, and the PostgreSQL types
 NEWS = {
-    "contact": SQL("int[]"),
-    "source": SQL("varchar[]"),
-    "source_ref": SQL("varchar[]"),
-    "date": SQL("timestamp[]"),
-    "note": SQL("text[]"),
-    "duration": SQL("float8[]"),
-    "direction": SQL("varchar[]"),
-    "outcome_id": SQL("int[]"),
-    "evidence_grade": SQL("varchar[]"),
-    "channel_id": SQL("int[]"),
-    "contact_id": SQL("int[]"),
-    "lead_id": SQL("int[]"),
-    "activity_id": SQL("int[]"),
-    "event_id": SQL("int[]"),
-    "logged_by_id": SQL("int[]"),
-    "logged_at": SQL("timestamp[]"),
-    "logged_day": SQL("date[]"),
+    "contact": "int",
+    "source": "varchar",
+    "source_ref": "varchar",
+    "date": "timestamp",
+    "note": "text",
+    "duration": "float8",
+    "direction": "varchar",
+    "outcome_id": "int",
+    "evidence_grade": "varchar",
+    "channel_id": "int",
+    "contact_id": "int",
+    "lead_id": "int",
+    "activity_id": "int",
+    "event_id": "int",
+    "logged_by_id": "int",
+    "logged_at": "timestamp",
+    "logged_day": "date",
 }
 
 
@@ -99,16 +100,15 @@ class DisciplineContact(models.Model):
                        c.activity_id, c.event_id, c.source,
                        ARRAY(SELECT s.source FROM discipline_contact_source s
                               WHERE s.contact_id = c.id AND s.voided_at IS NULL) AS sources
-                  FROM unnest(%(doers)s::int[], %(customers)s::int[], %(days)s::date[]) WITH ORDINALITY
-                       AS n(doer, customer, day, number)
+                  FROM unnest(%(doers)s, %(customers)s, %(days)s) WITH ORDINALITY AS n(doer, customer, day, number)
                   JOIN discipline_contact c
                     ON c.partner_id = n.customer AND c.day BETWEEN n.day - %(around)s AND n.day + %(around)s
                    AND c.doer_ref = n.doer AND c.voided_at IS NULL
               ORDER BY n.number, c.id
                 """,
-                doers=[row["doer_ref"] for row in rows],
-                customers=[row["partner_id"] for row in rows],
-                days=[row["day"] for row in rows],
+                doers=array([row["doer_ref"] for row in rows], "int"),
+                customers=array([row["partner_id"] for row in rows], "int"),
+                days=array([row["day"] for row in rows], "date"),
                 around=AROUND,
             )
         )
@@ -159,11 +159,7 @@ class DisciplineContact(models.Model):
 
         :param news: dicts of :data:`NEWS`
         """
-        told = SQL(
-            "unnest(%s) AS n(%s)",
-            SQL(", ").join(SQL("%s::%s", [row[name] for row in news], kind) for name, kind in NEWS.items()),
-            SQL(", ").join(map(SQL.identifier, NEWS)),
-        )
+        told = unnested(news, NEWS, "n")
         self.env.cr.execute(
             SQL(
                 """

@@ -11,6 +11,8 @@ from odoo.addons.phone_validation.models.mail_thread_phone import PHONE_REGEX_PA
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+from .sets import unnested
+
 #: what a program may tell of a contact
 TOLD = frozenset(
     {
@@ -222,29 +224,28 @@ class DisciplineContact(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                WITH told AS (
-                    SELECT * FROM unnest(%(numbers)s::text[], %(normal)s::text[], %(plain)s::text[])
-                                  AS t(number, normal, plain)
-                ),
-                person AS (
-                    SELECT t.number, p.id FROM told t JOIN res_partner p ON p.phone_sanitized = t.normal
-                     UNION
-                    SELECT t.number, p.id FROM told t
-                      JOIN res_partner p ON regexp_replace((p.phone::text), %(pattern)s::text, ''::text, 'g'::text)
-                                            = t.plain
-                     WHERE t.normal IS NULL AND p.phone IS NOT NULL
+                -- number after number, then person after person by their indexes: PostgreSQL expects hundreds of people
+                -- behind a number, and would read all partners
+                WITH person AS MATERIALIZED (
+                    SELECT t.number, x.id
+                      FROM %(told)s
+                CROSS JOIN LATERAL (
+                           SELECT id FROM res_partner WHERE phone_sanitized = t.normal
+                            UNION
+                           SELECT id FROM res_partner
+                            WHERE t.normal IS NULL AND phone IS NOT NULL
+                              AND regexp_replace((phone::text), %(pattern)s::text, ''::text, 'g'::text) = t.plain
+                           OFFSET 0) x
                 )
                 SELECT t.number, array_agg(DISTINCT COALESCE(m.customer_group_id, m.id)), array_agg(p.id ORDER BY p.id)
                   FROM person t
-                  JOIN res_partner p ON p.id = t.id AND p.active AND p.partner_share
-                   AND (p.company_id IS NULL OR p.company_id = ANY(%(companies)s))
+                  JOIN res_partner p ON p.id = t.id AND p.id = ANY(ARRAY(SELECT id FROM person))
+                   AND p.active AND p.partner_share AND (p.company_id IS NULL OR p.company_id = ANY(%(companies)s))
                   JOIN res_partner m ON m.id = p.commercial_partner_id
                  WHERE NOT EXISTS (SELECT FROM res_company c WHERE c.partner_id = COALESCE(m.customer_group_id, m.id))
               GROUP BY t.number
                 """,
-                numbers=[row[0] for row in told],
-                normal=[row[1] for row in told],
-                plain=[row[2] for row in told],
+                told=unnested(told, {"number": "text", "normal": "text", "plain": "text"}, "t"),
                 pattern=PHONE_REGEX_PATTERN,
                 companies=self.env.companies.ids,
             )

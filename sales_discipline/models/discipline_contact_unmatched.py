@@ -4,23 +4,25 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+from .sets import array, unnested
+
 #: columns of a new row and their PostgreSQL types
 COLUMNS = {
-    "phone": SQL("varchar[]"),
-    "phone_sanitized": SQL("varchar[]"),
-    "user_id": SQL("int[]"),
-    "doer_ref": SQL("int[]"),
-    "logged_by_id": SQL("int[]"),
-    "logged_at": SQL("timestamp[]"),
-    "company_id": SQL("int[]"),
-    "date": SQL("timestamp[]"),
-    "channel_id": SQL("int[]"),
-    "direction": SQL("varchar[]"),
-    "outcome_id": SQL("int[]"),
-    "note": SQL("text[]"),
-    "duration": SQL("float8[]"),
-    "lead_id": SQL("int[]"),
-    "source_ref": SQL("varchar[]"),
+    "phone": "varchar",
+    "phone_sanitized": "varchar",
+    "user_id": "int",
+    "doer_ref": "int",
+    "logged_by_id": "int",
+    "logged_at": "timestamp",
+    "company_id": "int",
+    "date": "timestamp",
+    "channel_id": "int",
+    "direction": "varchar",
+    "outcome_id": "int",
+    "note": "text",
+    "duration": "float8",
+    "lead_id": "int",
+    "source_ref": "varchar",
 }
 
 
@@ -126,14 +128,12 @@ class DisciplineContactUnmatched(models.Model):
                 INSERT INTO discipline_contact_unmatched
                             (%(names)s, state, create_uid, create_date, write_uid, write_date)
                 SELECT %(names)s, 'waiting', %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(arrays)s) AS new(%(names)s)
+                  FROM %(new)s
                     ON CONFLICT DO NOTHING
              RETURNING id
                 """,
                 names=SQL(", ").join(map(SQL.identifier, COLUMNS)),
-                arrays=SQL(", ").join(
-                    SQL("%s::%s", [row[name] for row in values], kind) for name, kind in COLUMNS.items()
-                ),
+                new=unnested(values, COLUMNS, "new"),
                 uid=self.env.uid,
             )
         )
@@ -147,7 +147,7 @@ class DisciplineContactUnmatched(models.Model):
             SQL(
                 "SELECT source_ref FROM discipline_contact_unmatched "
                 "WHERE source_ref = ANY(%s) AND state = 'dismissed'",
-                list(refs),
+                array(refs, "varchar"),
             )
         )
         return {row[0] for row in rows}
@@ -167,13 +167,13 @@ class DisciplineContactUnmatched(models.Model):
                 UPDATE discipline_contact_unmatched w
                    SET state = 'assigned', contact_id = n.contact, assigned_by_id = %(uid)s,
                        assigned_at = %(now)s, write_uid = %(uid)s, write_date = %(now)s
-                  FROM unnest(%(refs)s::varchar[], %(contacts)s::int[]) AS n(ref, contact)
+                  FROM unnest(%(refs)s, %(contacts)s) AS n(ref, contact)
                  WHERE w.source_ref = n.ref AND w.state = 'waiting'
                 """,
                 uid=self.env.uid,
                 now=fields.Datetime.now(),
-                refs=list(logged),
-                contacts=list(logged.values()),
+                refs=array(logged, "varchar"),
+                contacts=array(logged.values(), "int"),
             )
         )
         self.invalidate_model()

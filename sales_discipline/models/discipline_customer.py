@@ -16,19 +16,6 @@ STATES = [
 ]
 
 
-def among(column, customers):
-    """Return SQL that is true where ``column`` is one of these customers.
-
-    :param str column: of a table in the statement, as "a.customer_ref"
-    :param customers: ids, or a ``range`` that stands for every customer in it: a statement about many of them is
-        planned and sent in no time
-    """
-    name = SQL.identifier(*column.split("."))
-    if isinstance(customers, range):
-        return SQL("%s BETWEEN %s AND %s", name, customers[0], customers[-1])
-    return SQL("%s = ANY(%s)", name, list(customers))
-
-
 class DisciplineCustomer(models.Model):
     """A customer of the base and where he stands today.
 
@@ -204,10 +191,8 @@ class DisciplineCustomer(models.Model):
                          WHERE (r.id IS NOT NULL OR c.id IS NOT NULL) %(limit)s
                     ), born AS (
                         INSERT INTO discipline_customer
-                               (partner_id, company_id, in_base, base_from, state, create_uid, create_date, write_uid,
-                                write_date)
-                        SELECT id, company_id, TRUE, day, 'none', 1, now() AT TIME ZONE 'UTC', 1,
-                               now() AT TIME ZONE 'UTC'
+                               (partner_id, company_id, in_base, base_from, state, create_date, write_date)
+                        SELECT id, company_id, TRUE, day, 'none', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
                           FROM wanted LEFT JOIN today USING (company_id) WHERE cid IS NULL AND inside
                       ORDER BY id
                             ON CONFLICT (partner_id) DO NOTHING

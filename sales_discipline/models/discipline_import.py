@@ -21,6 +21,7 @@ from ..engine.tables import Formula, TableError, read_table
 from ..report.workbook import Column, Workbook
 from .discipline_revenue import KINDS
 from .res_users import ADMINISTRATOR
+from .sets import unnested
 
 #: headings that mean a customer, in any of these words; they are read without case, quotes and punctuation
 CUSTOMER_HEADINGS = {
@@ -436,21 +437,12 @@ class DisciplineImport(models.Model):
         names = SQL(", ").join(SQL.identifier(name) for name in types)
         for start in range(0, len(lines), 10_000):
             chunk = lines[start : start + 10_000]
-            arrays = SQL(", ").join(
-                SQL("%s::%s[]", [line.get(name) for line in chunk], SQL("text" if kind == "jsonb" else kind))
-                for name, kind in types.items()
-            )
-            values = SQL(", ").join(
-                SQL("%s::jsonb", SQL.identifier("n", name)) if kind == "jsonb" else SQL.identifier("n", name)
-                for name, kind in types.items()
-            )
             self.env.cr.execute(
                 SQL(
                     "INSERT INTO discipline_import_line (import_id, company_id, %(names)s) "
-                    "SELECT %(import_id)s, %(company)s, %(values)s FROM unnest(%(arrays)s) AS n(%(names)s)",
+                    "SELECT %(import_id)s, %(company)s, %(names)s FROM %(new)s",
                     names=names,
-                    values=values,
-                    arrays=arrays,
+                    new=unnested(chunk, types, "n"),
                     import_id=self.id,
                     company=self.company_id.id,
                 )

@@ -3,6 +3,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .sets import unnested
+
 
 class DisciplineLeadFact(models.AbstractModel):
     """What the history of opportunities and the ledger of refusals have in common.
@@ -98,7 +100,7 @@ class DisciplineLeadFact(models.AbstractModel):
                                        create_uid, create_date, write_uid, write_date)
                 SELECT %(prefixed)s, %(linked)s, h.id, h.id,
                        %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(arrays)s) WITH ORDINALITY AS n(%(columns)s, position)
+                  FROM %(new)s
              LEFT JOIN res_partner p ON p.id = n.contact_person_ref
              LEFT JOIN res_partner c ON c.id = p.commercial_partner_id
              LEFT JOIN res_partner h ON h.id = COALESCE(c.customer_group_id, c.id)
@@ -110,9 +112,7 @@ class DisciplineLeadFact(models.AbstractModel):
                 links=SQL(", ").join(map(SQL.identifier, self._fact_links)),
                 prefixed=SQL(", ").join(self._column_sql(name) for name in names),
                 linked=SQL(", ").join(self._link_sql(*link) for link in self._fact_links.items()),
-                arrays=SQL(", ").join(
-                    SQL("%s::%s[]", [row.get(name) for row in rows], SQL(self._fact_columns[name])) for name in names
-                ),
+                new=unnested(rows, self._fact_columns, "n", numbered=True),
                 uid=self.env.uid,
             )
         )

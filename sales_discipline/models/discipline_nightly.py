@@ -115,6 +115,8 @@ class DisciplineNightly(models.AbstractModel):
                 troubled |= Compliance._each_safely("_evaluate", period, changed)
             judged = None if changed is None or judged is None else judged | set(changed)
             period.evaluated_days = self._days_key(period)
+        if periods and judged is None:
+            Compliance._take_statistics()
         Compliance._refresh_customers(company, judged)
         company.discipline_evaluated_at = began
         if troubled:

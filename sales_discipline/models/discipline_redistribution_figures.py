@@ -5,6 +5,7 @@ from odoo.tools import SQL
 
 from ..engine import allocation, policy
 from .res_users import SUPERVISOR
+from .sets import array
 
 #: beyond so many pairs of a kind of customers and a receiver, kinds are told apart by less
 PAIRS = 1_000_000
@@ -150,7 +151,8 @@ class DisciplineRedistribution(models.Model):
                 SELECT f.partner_id, f.user_id, f.load, f.abc_class_id, p.country_id, p.state_id, p.industry_id,
                        p.lang, u.sale_team_id
                   FROM (%(load)s) f
-                  JOIN res_partner p ON p.id = f.partner_id
+                       -- said of both: otherwise all partners would be read for a tenth of them
+                  JOIN res_partner p ON p.id = f.partner_id AND p.id = ANY(%(ids)s)
              LEFT JOIN res_users u ON u.id = f.user_id
                  WHERE f.company_id = %(company)s AND f.partner_id = ANY(%(ids)s)
                    AND NOT EXISTS (SELECT FROM discipline_redistribution_line l
@@ -158,7 +160,7 @@ class DisciplineRedistribution(models.Model):
                 """,
                 load=self._load_sql(company),
                 company=company.id,
-                ids=list(partner_ids),
+                ids=array(partner_ids, "int"),
             )
         )
         names = ("user", "load", "abc_class", "country", "state", "industry", "lang", "team")
@@ -200,23 +202,25 @@ class DisciplineRedistribution(models.Model):
                             WHERE partner_id = ANY(%(ids)s) AND voided_at IS NULL
                 ) known GROUP BY customer_ref
                 """,
-                ids=list(partner_ids),
+                ids=array(partner_ids, "int"),
             )
         )
         return {row[0]: tuple(row[1]) for row in rows}
 
     @api.model
-    def _receiver_profiles(self, company, figures):
+    def _receiver_profiles(self, user_ids):
         """Return {user id: ``allocation.Profile``}: where and in what industries his customers are, and his team."""
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT c.user_id, array_agg(DISTINCT p.country_id), array_agg(DISTINCT p.state_id),
-                       array_agg(DISTINCT p.industry_id)
-                  FROM discipline_customer c JOIN res_partner p ON p.id = c.partner_id
-                 WHERE c.in_base AND c.user_id = ANY(%s) GROUP BY c.user_id
+                SELECT user_id, array_agg(DISTINCT country_id), array_agg(DISTINCT state_id),
+                       array_agg(DISTINCT industry_id)
+                  FROM (SELECT DISTINCT c.user_id, p.country_id, p.state_id, p.industry_id
+                          FROM discipline_customer c JOIN res_partner p ON p.id = c.partner_id
+                         WHERE c.in_base AND c.user_id = ANY(%s)) held
+              GROUP BY user_id
                 """,
-                list(figures),
+                list(user_ids),
             )
         )
         portfolios = {row[0]: [frozenset(values) - {None} for values in row[1:]] for row in rows}
@@ -225,7 +229,7 @@ class DisciplineRedistribution(models.Model):
             user.id: allocation.Profile(
                 user.id, user.sale_team_id.id, *portfolios.get(user.id, none), languages=frozenset({user.lang})
             )
-            for user in self.env["res.users"].with_context(active_test=False).browse(figures)
+            for user in self.env["res.users"].with_context(active_test=False).browse(user_ids)
         }
 
     @api.model

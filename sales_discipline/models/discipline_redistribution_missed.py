@@ -8,6 +8,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..engine import policy
+from .sets import array
 
 #: rows that are read at a time where there may be a million of them
 SOME = 10_000
@@ -126,7 +127,7 @@ class DisciplineRedistribution(models.Model):
             SQL(
                 """
                 SELECT c.customer_ref, h.basis
-                  FROM unnest(%(customers)s::int[], %(managers)s::int[]) AS n(customer, manager)
+                  FROM unnest(%(customers)s, %(managers)s) AS n(customer, manager)
                   JOIN discipline_compliance c ON c.customer_ref = n.customer AND c.manager_ref = n.manager
                    AND c.period_id = %(period)s
              LEFT JOIN unnest(%(classes)s::int[], %(needed)s::int[], %(of)s::int[]) AS r(abc_class_id, needed, of)
@@ -142,8 +143,8 @@ class DisciplineRedistribution(models.Model):
                              ORDER BY p.date_start DESC LIMIT COALESCE(r.of, %(any_of)s)) j) h
                  WHERE cardinality(h.basis) >= COALESCE(r.needed, %(any_needed)s)
                 """,
-                customers=[pair[0] for pair in pairs],
-                managers=[pair[1] for pair in pairs],
+                customers=array([pair[0] for pair in pairs], "int"),
+                managers=array([pair[1] for pair in pairs], "int"),
                 classes=classes.ids,
                 needed=[rules._rule_for(row)[0] for row in classes],
                 of=[rules._rule_for(row)[1] for row in classes],
@@ -170,7 +171,7 @@ class DisciplineRedistribution(models.Model):
             SQL(
                 "SELECT customer_ref, why FROM (%s) s WHERE customer_ref = ANY(%s) ORDER BY rank DESC",
                 self._spared_sql(company, rules, today, partner_ids if len(partner_ids) <= FEW else None),
-                list(partner_ids),
+                array(partner_ids, "int"),
             )
         )
         return dict(rows)
@@ -208,7 +209,7 @@ class DisciplineRedistribution(models.Model):
                            %s
                     """,
                     rules.late_stage_probability,
-                    SQL("AND (m.id = ANY(%(ids)s) OR m.customer_group_id = ANY(%(ids)s))", ids=list(partner_ids))
+                    SQL("AND (m.id = ANY(%(i)s) OR m.customer_group_id = ANY(%(i)s))", i=array(partner_ids, "int"))
                     if partner_ids is not None
                     else SQL(),
                 )

@@ -7,6 +7,7 @@ from odoo.tools import SQL
 
 from ..engine import allocation
 from .discipline_redistribution import AT_ONCE, OPEN_STATES
+from .sets import array, unnested
 
 #: causes in which protection, late deals and the cooldown are not asked for here. An orphan has nobody to lose him.
 #: Whoever leaves keeps no customer, protected or not: left behind he would be nobody's the day after. A request asks
@@ -14,6 +15,21 @@ from .discipline_redistribution import AT_ONCE, OPEN_STATES
 UNSPARED = ("missed", "orphan", "departure", "request")
 #: causes in which the receivers with the fewest customers come first, and no switch or attainment is asked for
 FEWEST_FIRST = ("orphan", "unfilled", "departure")
+#: what a line is proposed with, and the PostgreSQL types
+PROPOSED = {
+    "partner_id": "int",
+    "user_from_id": "int",
+    "user_to_id": "int",
+    "abc_class_id": "int",
+    "load": "int",
+    "room": "int",
+    "attainment": "int",
+    "customers": "int",
+    "verdict_id": "int",
+    "basis": "varchar",
+    "state": "varchar",
+    "skip_reason": "varchar",
+}
 #: causes whose customers go to those who keep their norms
 EARNED = ("missed", "overload", "unreachable")
 
@@ -219,7 +235,7 @@ class DisciplineRedistribution(models.Model):
             if self._may_receive(cause, rules, row)
         ]
         kinds = self._kinds_of(moving, len(seats))
-        profiles = self._receiver_profiles(company, figures)
+        profiles = self._receiver_profiles([seat.id for seat in seats])
         return skipped + allocation.allocate(
             [
                 allocation.Customer(pid, fact["load"], fact["user"], kinds[pid], barred.get(pid, frozenset()))
@@ -259,7 +275,7 @@ class DisciplineRedistribution(models.Model):
                  WHERE l.partner_id = ANY(%s) AND l.state = 'applied' AND l.applied_on > %s AND b.cause = 'missed'
               GROUP BY l.partner_id
                 """,
-                list(partner_ids),
+                array(partner_ids, "int"),
                 today - timedelta(days=rules.cooldown_days),
             )
         )
@@ -296,27 +312,20 @@ class DisciplineRedistribution(models.Model):
                     placement.reason,
                 )
             )
-        columns = [list(column) for column in zip(*rows, strict=True)]
         self.flush_recordset()
         self.env.cr.execute(
             SQL(
                 """
                 INSERT INTO discipline_redistribution_line
-                       (redistribution_id, company_id, partner_id, customer_ref, user_from_id, from_ref, user_to_id,
-                        abc_class_id, load, room, attainment, customers, verdict_id, basis, state, skip_reason,
-                        create_date, write_date)
-                SELECT %(batch)s, %(company)s, n.partner_id, n.partner_id, n.user_from_id, n.user_from_id,
-                       n.user_to_id, n.abc_class_id, n.load, n.room, n.attainment, n.customers, n.verdict_id, n.basis,
-                       n.state, n.skip_reason, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(c0)s::int[], %(c1)s::int[], %(c2)s::int[], %(c3)s::int[], %(c4)s::int[], %(c5)s::int[],
-                              %(c6)s::int[], %(c7)s::int[], %(c8)s::int[], %(c9)s::varchar[], %(c10)s::varchar[],
-                              %(c11)s::varchar[])
-                       AS n(partner_id, user_from_id, user_to_id, abc_class_id, load, room, attainment, customers,
-                            verdict_id, basis, state, skip_reason)
+                       (%(names)s, redistribution_id, company_id, customer_ref, from_ref, create_date, write_date)
+                SELECT %(names)s, %(batch)s, %(company)s, partner_id, user_from_id,
+                       now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+                  FROM %(new)s
                 """,
+                names=SQL(", ").join(map(SQL.identifier, PROPOSED)),
                 batch=self.id,
                 company=self.company_id.id,
-                **{f"c{index}": column for index, column in enumerate(columns)},
+                new=unnested(rows, PROPOSED, "n"),
             )
         )
         self.env["discipline.redistribution.line"].invalidate_model()

@@ -12,6 +12,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
 from .res_users import ADMINISTRATOR
+from .sets import array, unnested
 
 KINDS = [
     ("deal", "Won Opportunity"),
@@ -25,6 +26,17 @@ KINDS = [
 NAMED = 10
 #: purchases that one statement brings into the ledger
 STORED_AT_ONCE = 20_000
+#: what a new purchase is stored with, and the PostgreSQL types
+COLUMNS = {
+    "partner_id": "int",
+    "buyer_id": "int",
+    "date": "date",
+    "amount": "numeric",
+    "kind": "varchar",
+    "source_ref": "varchar",
+    "document": "varchar",
+    "company_id": "int",
+}
 
 
 class DisciplineRevenue(models.Model):
@@ -693,7 +705,7 @@ class DisciplineRevenue(models.Model):
                 SELECT source_ref, company_id, id, customer_ref, date, amount, kind FROM discipline_revenue
                  WHERE voided_at IS NULL AND source_ref = ANY(%s) AND company_id = ANY(%s)
                 """,
-                [row["source_ref"] for row in rows],
+                array([row["source_ref"] for row in rows], "varchar"),
                 sorted({row["company_id"] for row in rows}),
             )
         )
@@ -702,7 +714,6 @@ class DisciplineRevenue(models.Model):
     @api.model
     def _insert_purchases(self, rows):
         """Insert purchases and return {(source_ref, company): id}."""
-        columns = ("partner_id", "buyer_id", "date", "amount", "kind", "source_ref", "document", "company_id")
         return {
             (row[1], row[2]): row[0]
             for row in self.env.execute_query(
@@ -713,14 +724,11 @@ class DisciplineRevenue(models.Model):
                             create_uid, create_date, write_uid, write_date)
                     SELECT partner_id, partner_id, buyer_id, date, amount, kind, source_ref, document, company_id,
                            %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
-                      FROM unnest(%(partner_id)s::int[], %(buyer_id)s::int[], %(date)s::date[], %(amount)s::numeric[],
-                                  %(kind)s::varchar[], %(source_ref)s::varchar[], %(document)s::varchar[],
-                                  %(company_id)s::int[])
-                           AS n(partner_id, buyer_id, date, amount, kind, source_ref, document, company_id)
+                      FROM %(new)s
                  RETURNING id, source_ref, company_id
                     """,
                     uid=self.env.uid,
-                    **{name: [row[name] for row in rows] for name in columns},
+                    new=unnested(rows, COLUMNS, "n"),
                 )
             )
         }

@@ -5,6 +5,8 @@ from datetime import timedelta
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.tools import SQL, html2plaintext
 
+from .sets import array
+
 #: days that the nightly reconcile looks back
 LOOK_BACK = 40
 
@@ -234,7 +236,7 @@ class MailActivity(models.Model):
             SQL(
                 """
                 WITH talk AS (
-                    SELECT * FROM unnest(%(customers)s::int[], %(doers)s::int[], %(channels)s::int[], %(days)s::date[])
+                    SELECT * FROM unnest(%(customers)s, %(doers)s, %(channels)s, %(days)s)
                                AS t(customer, doer, channel, day)
                 ),
                 people AS (
@@ -255,10 +257,10 @@ class MailActivity(models.Model):
                   JOIN talk t ON t.customer = r.customer AND t.doer = a.user_id
                    AND t.channel = k.discipline_channel_id AND a.date_deadline <= t.day
                 """,
-                customers=[contact.partner_id.id for contact in contacts],
-                doers=[contact.doer_ref for contact in contacts],
-                channels=[contact.channel_id.id for contact in contacts],
-                days=[contact.day for contact in contacts],
+                customers=array([contact.partner_id.id for contact in contacts], "int"),
+                doers=array([contact.doer_ref for contact in contacts], "int"),
+                channels=array([contact.channel_id.id for contact in contacts], "int"),
+                days=array([contact.day for contact in contacts], "date"),
             )
         )
         return self.browse(sorted(row[0] for row in rows))

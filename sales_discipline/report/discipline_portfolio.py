@@ -6,7 +6,7 @@ from odoo.tools.misc import format_date
 
 from ..engine.balance import imbalance
 from ..models.discipline_assignment import ORIGINS
-from ..models.discipline_customer import among
+from ..models.sets import among
 
 #: classes that have a column of their own, by their order
 RANKS = 3

@@ -56,6 +56,7 @@ from . import (
     test_redistribution_causes,
     test_rules,
     test_sale,
+    test_sets,
     test_stage_change,
     test_target,
     test_target_grid,

@@ -332,6 +332,17 @@ class TestVerdicts(VerdictCommon):
         self.env["discipline.nightly"]._step_verdicts(self.company)
         self.assertEqual(customer.discipline_id.state, "met")
 
+    def test_postgresql_knows_of_a_new_period_when_everybody_was_judged(self):
+        for number in range(3):
+            self._customer(f"Company {number}", self.anna, self.class_c)
+        self.env["discipline.nightly"]._step_verdicts(self.company)
+        self.env.cr.execute(
+            "SELECT most_common_vals::text::int[] FROM pg_stats "
+            "WHERE tablename = 'discipline_compliance' AND attname = 'period_id'"
+        )
+        (known,) = self.env.cr.fetchone()
+        self.assertIn(self._period().id, known)
+
     def _after_raw(self, query, **values):
         """Return a customer with four contacts due, judged last night, as the night sees him after ``query``."""
         customer = self._judged_a_night_ago(self.class_a)

@@ -7,10 +7,14 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 from odoo.tools.misc import format_date
 
+from ..models.sets import unnested
+
 #: verdicts that are looked through while the person waits; more of them go on in the background
 AT_ONCE = 50_000
 #: customers whose purchases are read, and who are written, at a time
 SOME = 20_000
+#: what is kept of a customer who would have moved, and the PostgreSQL types
+MOVED = {"customer": "int", "manager": "int", "verdict": "int", "missed": "int", "amount": "numeric"}
 
 
 class DisciplinePolicyReplay(models.TransientModel):
@@ -233,8 +237,7 @@ class DisciplinePolicyReplay(models.TransientModel):
                        EXISTS (SELECT FROM discipline_redistribution_line l
                                 WHERE l.verdict_id = v.id AND l.state = 'applied'),
                        %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(c0)s::int[], %(c1)s::int[], %(c2)s::int[], %(c3)s::int[], %(c4)s::numeric[])
-                       AS n(customer, manager, verdict, missed, amount)
+                  FROM %(moved)s
                   JOIN discipline_compliance v ON v.id = n.verdict
              LEFT JOIN res_partner p ON p.id = n.customer
              LEFT JOIN res_users u ON u.id = n.manager
@@ -242,7 +245,7 @@ class DisciplinePolicyReplay(models.TransientModel):
                 replay=self.id,
                 period=period.id,
                 uid=self.env.uid,
-                **{f"c{index}": list(column) for index, column in enumerate(zip(*rows, strict=True))},
+                moved=unnested(rows, MOVED, "n"),
             )
         )
 
