@@ -8,6 +8,8 @@ from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from .sets import unnested
+
 _logger = logging.getLogger(__name__)
 
 #: customers that move together, all or none of them
@@ -173,18 +175,27 @@ class DisciplineRedistributionLine(models.Model):
         return "request" if set(self.mapped("cause")) == {"request"} else "redistribution"
 
     def _write_applied(self, undo):
-        today = self.env["discipline.calendar"]._today(self.company_id[:1])
-        self.write({"state": "applied", "applied_on": today})
-        self.flush_recordset()
+        """Mark these lines as applied and keep what would undo them, in one statement.
+
+        A second one would look up every reference of every line once more.
+
+        :param dict undo: {line id: what went with the customer}
+        """
+        self.flush_model()
         self.env.cr.execute(
             SQL(
-                "UPDATE discipline_redistribution_line l SET undo = n.undo::jsonb "
-                "FROM unnest(%s::int[], %s::text[]) AS n(id, undo) WHERE l.id = n.id",
-                list(undo),
-                [json.dumps(row) for row in undo.values()],
+                """
+                UPDATE discipline_redistribution_line l
+                   SET state = 'applied', applied_on = %s, undo = n.undo,
+                       write_uid = %s, write_date = now() AT TIME ZONE 'UTC'
+                  FROM %s WHERE l.id = n.id
+                """,
+                self.env["discipline.calendar"]._today(self.company_id[:1]),
+                self.env.uid,
+                unnested([(line, json.dumps(row)) for line, row in undo.items()], {"id": "int", "undo": "jsonb"}, "n"),
             )
         )
-        self.invalidate_recordset(["undo"])
+        self._invalidate_written()
 
     @api.model
     def _family(self, customer_ids):

@@ -298,9 +298,14 @@ class DisciplineRedistributionLine(models.Model):
                 self.ids,
             )
         )
+        self._invalidate_written()
+
+    @api.model
+    def _invalidate_written(self):
+        """Forget what is cached of lines that were written past the ORM, and what is counted of them."""
+        self.invalidate_model()
         for name in ("", ".manager"):
             self.env[f"discipline.redistribution{name}"].invalidate_model()
-        self.invalidate_model()
 
     def _by_manager(self, batch):
         """Return {user id: {"given" or "received": (number of these lines, ids of the first of them)}}.
