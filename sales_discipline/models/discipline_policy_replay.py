@@ -42,7 +42,7 @@ class DisciplinePolicy(models.Model):
             moved += list(self._replay_period(period, gone, taken))
         return moved
 
-    def _replay_period(self, period, gone, taken):
+    def _replay_period(self, period, gone, taken, managers=None):
         """Yield whom this policy would have moved after one closed period, as ``Moved``, manager after manager.
 
         Read are the final verdicts as they were judged; the policy says only which of them withdraw. Looked at are the
@@ -53,13 +53,14 @@ class DisciplinePolicy(models.Model):
 
         :param SQL gone: query of the customers who moved after an earlier period
         :param defaultdict taken: {(manager, year, month): customers taken from him}; what is yielded is added
+        :param managers: the numbers of the first and the last manager who are looked at; by default all of them are
         """
         self.ensure_one()
         day = period.date_end + relativedelta(days=1)
         rows = self.env["discipline.exception"].sudo()._in_force(period.company_id, day, day, ("keep",))
         spared = {row[0] for row in rows}
         most, start = self.cap_per_manager, str(period.date_start)
-        for manager, rows in groupby(self._replay_rows(period, gone), key=itemgetter(0)):
+        for manager, rows in groupby(self._replay_rows(period, gone, managers), key=itemgetter(0)):
             own = {customer: found for _manager, customer, *found in rows if customer not in spared}
             month = (manager, day.year, day.month)
             cap = most and most - taken[month]
@@ -70,19 +71,20 @@ class DisciplinePolicy(models.Model):
             for customer in chosen:
                 yield Moved(customer, manager, period.id, *own[customer][:2], day)
 
-    def _replay_rows(self, period, gone):
+    def _replay_rows(self, period, gone, managers):
         """Yield the rows of ``_replay_sql`` some at a time: there may be a million of them.
 
         The server keeps them, so others may be read and written in between.
         """
         # all of them are read: a plan that has the first ones soon would take longer
         self.env.cr.execute("SET LOCAL cursor_tuple_fraction TO 1")
-        self.env.cr.execute(SQL("DECLARE discipline_replay NO SCROLL CURSOR FOR %s", self._replay_sql(period, gone)))
+        query = self._replay_sql(period, gone, managers)
+        self.env.cr.execute(SQL("DECLARE discipline_replay NO SCROLL CURSOR FOR %s", query))
         while rows := self.env.execute_query(SQL("FETCH %s FROM discipline_replay", SOME)):
             yield from rows
         self.env.cr.execute("CLOSE discipline_replay")
 
-    def _replay_sql(self, period, gone):
+    def _replay_sql(self, period, gone, managers):
         """Return SQL of rows (manager, customer, verdict, missed periods, attained share) that may withdraw.
 
         The set-based twin of ``engine.policy.deciding``: of the last so many judged periods of one manager and
@@ -104,8 +106,9 @@ class DisciplinePolicy(models.Model):
              LEFT JOIN res_users u ON u.id = v.manager_ref
              LEFT JOIN rule r ON r.abc_class_id = v.abc_class_id
                  WHERE v.company_id = %(company)s AND p.kind = %(kind)s AND p.date_start <= %(last)s AND %(held)s
+                   AND %(among)s
                    AND v.customer_ref IN (SELECT customer_ref FROM discipline_compliance v
-                                           WHERE v.period_id = %(period)s AND %(missed)s)
+                                           WHERE v.period_id = %(period)s AND %(missed)s AND %(among)s)
             ), counted AS (
                 SELECT *, sum(missed) OVER chain AS upto FROM judged
                 WINDOW chain AS (PARTITION BY customer_ref, manager_ref ORDER BY date_start)
@@ -140,6 +143,7 @@ class DisciplinePolicy(models.Model):
             kind=period.kind,
             last=period.date_start,
             period=period.id,
+            among=SQL("v.manager_ref BETWEEN %s AND %s", *managers) if managers else SQL("TRUE"),
             gone=gone,
         )
 

@@ -240,6 +240,35 @@ class TestPolicyReplay(VerdictCommon):
         with self.assertRaises(UserError):
             job.action_open_subject()
 
+    def test_the_same_comes_of_pieces_of_one_manager_also_where_one_is_done_twice(self):
+        # as if some of them had always been another's
+        customers = [self.customers[name].id for name in ("Twice", "Mended", "Never")]
+        for table in ("assignment", "compliance"):
+            self.env.cr.execute(
+                f"UPDATE discipline_{table} SET manager_ref = %s, user_id = %s WHERE customer_ref = ANY(%s)",
+                [self.boris.id, self.boris.id, customers],
+            )
+        self.env.cr.execute("UPDATE discipline_policy SET cap_per_manager = 2 WHERE id = %s", [self.policy.id])
+        self.env.invalidate_all()
+        Replay = self.env["discipline.policy.replay"].with_user(self.supervisor)
+        at_once, slowly = (Replay.create({"policy_id": self.policy.id}) for _number in range(2))
+        at_once.action_replay()
+        with (
+            patch.object(discipline_policy_replay, "AT_ONCE", 1),
+            patch.object(discipline_policy_replay, "PIECE", 1),
+        ):
+            pieces = slowly._pieces(self.periods.sorted("date_start"))
+            slowly.action_replay()
+            job = slowly.job_id.sudo()
+            seen = self._work(job, len(pieces) - 2)
+            job.position -= 1
+            slowly.action_resume_job()
+            seen += self._work(job)[1:]
+        self.assertEqual(len(pieces), 2 * len(self.periods), "two managers in each")
+        self.assertEqual(seen, [100 * done / len(pieces) for done in range(1, len(pieces) + 1)])
+        self.assertEqual(self._found(slowly), self._found(at_once))
+        self.assertEqual((slowly.moved_count, slowly.summary), (at_once.moved_count, at_once.summary))
+
     def test_only_supervisors_replay_and_only_what_is_closed(self):
         with self.assertRaises(AccessError):
             self.env["discipline.policy.replay"].with_user(self.anna).create({"policy_id": self.policy.id})

@@ -1,5 +1,6 @@
 from collections import defaultdict
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 
 from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
@@ -11,6 +12,8 @@ from ..models.sets import unnested
 
 #: verdicts that are looked through while the person waits; more of them go on in the background
 AT_ONCE = 50_000
+#: verdicts that are looked through before the work is saved and its progress is shown
+PIECE = 50_000
 #: customers whose purchases are read, and who are written, at a time
 SOME = 20_000
 #: what is kept of a customer who would have moved, and the PostgreSQL types
@@ -113,12 +116,12 @@ class DisciplinePolicyReplay(models.TransientModel):
         }
 
     def action_stop_job(self):
-        """Let the work pause after the period that is being looked at."""
+        """Let the work pause after the managers who are being looked at."""
         self.job_id.action_stop()
         return self._action_open()
 
     def action_resume_job(self):
-        """Go on with the periods that are left."""
+        """Go on with what is left."""
         self.job_id.action_resume()
         return self._action_open()
 
@@ -129,56 +132,100 @@ class DisciplinePolicyReplay(models.TransientModel):
         return count > AT_ONCE
 
     def _replaying(self, periods, position=0):
-        """Run the policy over one period after the other, beginning at a position, and say what came of it.
+        """Run the policy over one period after the other, piece by piece, and say what came of it.
 
-        A period that was looked at before is looked at anew: what was found in it then is replaced.
+        A piece that was looked at before is looked at anew: what was found in it then is replaced.
 
         :param periods: in the order of their dates
-        :return: generator of (periods done, all)
+        :param int position: so many pieces are done already
+        :return: generator of (pieces done, all)
         """
         policy = self.policy_id.sudo()
-        for number in range(position, len(periods)):
-            period, day = periods[number], periods[number].date_end + relativedelta(days=1)
-            gone, taken = self._before(period, day)
-            moved = policy._replay_period(period, gone, taken)
+        pieces = self._pieces(periods)
+        for number in range(position, len(pieces)):
+            period, managers = pieces[number]
+            gone, taken = self._before(period, managers)
+            moved = policy._replay_period(period, gone, taken, managers)
             while some := list(islice(moved, SOME)):
                 self._insert_lines(period, some, policy._bought_after(self.company_id, some, self.months))
             self.env["discipline.policy.replay.line"].invalidate_model()
             self.invalidate_recordset(["line_ids"])
-            if number == len(periods) - 1:
+            if number == len(pieces) - 1:
                 self._sum_up(periods)
-            yield number + 1, len(periods)
+            yield number + 1, len(pieces)
 
-    def _before(self, period, day):
+    @api.model
+    def _pieces(self, periods):
+        """Return (period, (number of the first manager, of the last)): pieces of some seconds, the same every time.
+
+        The verdicts of closed periods rest, so an interrupted replay finds the pieces that it had.
+        """
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT period_id, manager_ref, count(*) FROM discipline_compliance "
+                "WHERE period_id = ANY(%s) GROUP BY 1, 2 ORDER BY 1, 2",
+                periods.ids,
+            )
+        )
+        judged = {period: list(found) for period, found in groupby(rows, key=itemgetter(0))}
+        pieces = []
+        for period in periods:
+            count = PIECE
+            for _period, manager, verdicts in judged.get(period.id, ()):
+                if count + verdicts > PIECE:
+                    pieces.append((period, (manager, manager)))
+                    count = 0
+                pieces[-1] = (period, (pieces[-1][1][0], manager))
+                count += verdicts
+        return pieces or [(periods[-1:], (0, 0))]
+
+    def _before(self, period, managers):
         """Return what earlier periods of this replay took: SQL of the customers, {(manager, year, month): how many}.
 
-        What was found in the period itself before is deleted.
+        What was found in this piece of the period before is deleted.
 
-        :param date day: the day after the period, in whose month the cap counts
+        :param managers: the numbers of the first and the last manager of the piece
         """
         self.flush_recordset()
+        day = period.date_end + relativedelta(days=1)
         self.env.cr.execute(
-            SQL("DELETE FROM discipline_policy_replay_line WHERE replay_id = %s AND period_id = %s", self.id, period.id)
+            SQL(
+                """
+                DELETE FROM discipline_policy_replay_line l USING discipline_compliance v
+                 WHERE v.id = l.verdict_id AND l.replay_id = %s AND l.period_id = %s
+                   AND v.manager_ref BETWEEN %s AND %s
+                """,
+                self.id,
+                period.id,
+                *managers,
+            )
         )
         earlier = SQL(
             """
             discipline_policy_replay_line l JOIN discipline_compliance v ON v.id = l.verdict_id
-             WHERE l.replay_id = %s
+             WHERE l.replay_id = %s AND l.period_id != %s
             """,
             self.id,
+            period.id,
         )
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT v.manager_ref, count(*) FROM %s AND l.period_id IN (
+                SELECT v.manager_ref, count(*) FROM %s AND v.manager_ref BETWEEN %s AND %s AND l.period_id IN (
                        SELECT id FROM discipline_period WHERE date_trunc('month', date_end + 1) = %s) GROUP BY 1
                 """,
                 earlier,
+                *managers,
                 day.replace(day=1),
             )
         )
         taken = defaultdict(int, {(manager, day.year, day.month): count for manager, count in rows})
-        return SQL("SELECT v.customer_ref FROM %s", earlier), taken
+        judged = SQL(
+            "SELECT customer_ref FROM discipline_compliance WHERE period_id = %s AND manager_ref BETWEEN %s AND %s",
+            period.id,
+            *managers,
+        )
+        return SQL("SELECT v.customer_ref FROM %s AND v.customer_ref IN (%s)", earlier, judged), taken
 
     def _sum_up(self, periods):
         """Write how many would have moved, how many of them bought, and the same in words."""
