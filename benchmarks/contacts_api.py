@@ -7,6 +7,9 @@ CUSTOMERS customers (100,000) with phones, of CALLERS managers (100), are loaded
 so that every call is judged. Four kinds of requests are timed: calls of managers with their own customers, the same
 request once more, numbers of nobody, and calls of one person with everybody's customers, of which all managers are
 told. The floor writes as many rows of the log by one INSERT: no customer is looked for, nothing is judged.
+
+What two workers take together: two of these at once on a loaded base, PARTS=2 PART=0 and PARTS=2 PART=1, so that they
+call different customers.
 """
 
 import os
@@ -16,6 +19,7 @@ import uuid
 
 COUNT = int(os.environ.get("CUSTOMERS", "100000"))
 CALLERS = int(os.environ.get("CALLERS", "100"))
+PART, PARTS = int(os.environ.get("PART", "0")), int(os.environ.get("PARTS", "1"))
 BATCH, ROUNDS = 1000, 5
 
 
@@ -62,7 +66,7 @@ def calls(prefix, count, callers=None):
     """
     request = []
     for place in range(BATCH):
-        number = 1 + random.randrange(count)
+        number = 1 + PART + PARTS * random.randrange(count // PARTS)
         entry = {
             "source_ref": str(uuid.uuid4()),
             "phone": ("+7" if place % 2 else "8 ") + f"{prefix}{number:07}",
