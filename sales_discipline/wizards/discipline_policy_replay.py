@@ -12,8 +12,9 @@ from ..models.sets import unnested
 
 #: verdicts that are looked through while the person waits; more of them go on in the background
 AT_ONCE = 50_000
-#: verdicts that are looked through before the work is saved and its progress is shown
-PIECE = 50_000
+#: verdicts that are looked through before the work is saved and its progress is shown; of fewer each customer would be
+#: looked up by himself
+PIECE = 200_000
 #: customers whose purchases are read, and who are written, at a time
 SOME = 20_000
 #: what is kept of a customer who would have moved, and the PostgreSQL types
