@@ -25,7 +25,7 @@ class DisciplineCompliance(models.Model):
     user_id = fields.Many2one("res.users", "Manager", readonly=True, ondelete="set null")
     manager_ref = fields.Integer("Manager No.", readonly=True, required=True)
     company_id = fields.Many2one("res.company", readonly=True, ondelete="set null")
-    period_id = fields.Many2one("discipline.period", readonly=True, required=True, ondelete="cascade")
+    period_id = fields.Many2one("discipline.period", readonly=True, required=True, ondelete="cascade", index=True)
     period_start = fields.Date(related="period_id.date_start", string="Period From")
     abc_class_id = fields.Many2one("discipline.abc.class", "ABC Class", readonly=True, ondelete="set null")
     norm_id = fields.Many2one("discipline.norm", readonly=True, ondelete="set null", index="btree_not_null")

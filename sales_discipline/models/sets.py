@@ -28,7 +28,7 @@ def array(values: Iterable, kind: str) -> SQL:
     # of numbers, JSON says the same between its brackets, and faster
     plain = all(type(value) is int for value in values)
     text = json.dumps(values)[1:-1] if plain else ",".join(map(_element, values))
-    return SQL("%s::%s", "{" + text + "}", SQL(kind + "[]"))
+    return SQL("%s::%s[]", "{" + text + "}", SQL(kind))
 
 
 def _element(value) -> str:

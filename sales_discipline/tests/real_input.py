@@ -48,17 +48,23 @@ const place = async (node) => {
     check(node.contains(there), `${node.outerHTML} is covered by ${there?.outerHTML}`);
     return point;
 };
+// the browser makes the click when it comes to it: whoever scrolled before that would let it land somewhere else
+const land = async (events) => {
+    let landed = false;
+    document.addEventListener("click", () => (landed = true), { capture: true, once: true });
+    discipline_hand(JSON.stringify(events));
+    await until(() => landed, "the click");
+};
 const click = async (node) => {
     const point = { ...(await place(node)), button: "left", clickCount: 1 };
-    discipline_hand(JSON.stringify(
-        ["mousePressed", "mouseReleased"].map((type) => ["Input.dispatchMouseEvent", { type, ...point }])));
+    await land(["mousePressed", "mouseReleased"].map((type) => ["Input.dispatchMouseEvent", { type, ...point }]));
 };
 const tap = async (node) => {
     const point = await place(node);
-    discipline_hand(JSON.stringify([
+    await land([
         ["Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [point] }],
         ["Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] }],
-    ]));
+    ]);
 };
 """
 
