@@ -5,6 +5,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from odoo.tools import SQL
 
+#: what an array of each type is called
+ARRAYS = {
+    "bool": SQL("bool[]"),
+    "date": SQL("date[]"),
+    "float8": SQL("float8[]"),
+    "int": SQL("int[]"),
+    "jsonb": SQL("jsonb[]"),
+    "numeric": SQL("numeric[]"),
+    "text": SQL("text[]"),
+    "timestamp": SQL("timestamp[]"),
+    "varchar": SQL("varchar[]"),
+}
+
 
 def among(column: str, customers: Collection[int]) -> SQL:
     """Return SQL that is true where ``column`` is one of these customers.
@@ -22,13 +35,13 @@ def array(values: Iterable, kind: str) -> SQL:
     """Return an array of PostgreSQL as one constant: a list of as many expressions takes it ten times as long to read.
 
     :param values: numbers, texts, dates, moments, booleans, None
-    :param kind: the type of an element, as "int"
+    :param kind: the type of an element, a key of :data:`ARRAYS`
     """
     values = list(values)
     # of numbers, JSON says the same between its brackets, and faster
     plain = all(type(value) is int for value in values)
     text = json.dumps(values)[1:-1] if plain else ",".join(map(_element, values))
-    return SQL("%s::%s[]", "{" + text + "}", SQL(kind))
+    return SQL("%s::%s", "{" + text + "}", ARRAYS[kind])
 
 
 def _element(value) -> str:
