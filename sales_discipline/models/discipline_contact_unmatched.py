@@ -4,26 +4,21 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+from .discipline_contact import COLUMNS as CONTACT_COLUMNS
 from .sets import array, unnested
 
-#: columns of a new row and their PostgreSQL types
+#: columns of a new row and their PostgreSQL types: a number, and what a contact has, too
 COLUMNS = {
     "phone": "varchar",
     "phone_sanitized": "varchar",
-    "user_id": "int",
-    "doer_ref": "int",
-    "logged_by_id": "int",
-    "logged_at": "timestamp",
-    "company_id": "int",
-    "date": "timestamp",
-    "channel_id": "int",
-    "direction": "varchar",
-    "outcome_id": "int",
-    "note": "text",
-    "duration": "float8",
-    "lead_id": "int",
-    "source_ref": "varchar",
-}
+    **{
+        name: CONTACT_COLUMNS[name]
+        for name in (
+            "user_id", "doer_ref", "logged_by_id", "logged_at", "company_id", "date", "channel_id", "direction",
+            "outcome_id", "note", "duration", "lead_id", "source_ref",
+        )
+    },
+}  # fmt: skip
 
 
 class DisciplineContactUnmatched(models.Model):
