@@ -163,7 +163,7 @@ class DisciplinePolicy(models.Model):
              AND (u.discipline_newcomer_since IS NULL
                   OR p.date_end + 1 >= u.discipline_newcomer_since + 30 * %s)
              AND NOT EXISTS (SELECT FROM discipline_appeal x JOIN discipline_redistribution_line y ON y.id = x.line_id
-                              WHERE y.verdict_id = v.id AND x.state = 'granted'))
+                              WHERE y.verdict_ref = v.id AND x.state = 'granted'))
             """,
             self.newcomer_months,
         )

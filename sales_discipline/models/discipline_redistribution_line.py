@@ -19,7 +19,8 @@ class DisciplineRedistributionLine(models.Model):
     redistribution_id = fields.Many2one(
         "discipline.redistribution", required=True, readonly=True, index=True, ondelete="cascade"
     )
-    company_id = fields.Many2one(related="redistribution_id.company_id", store=True)
+    # as the batch's: stored here it would be one more reference to check for each of a hundred thousand lines
+    company_id = fields.Many2one(related="redistribution_id.company_id")
     cause = fields.Selection(related="redistribution_id.cause")
     batch_state = fields.Selection(related="redistribution_id.state", string="State of the Redistribution")
     partner_id = fields.Many2one("res.partner", "Customer", readonly=True, index=True, ondelete="set null")
@@ -43,7 +44,9 @@ class DisciplineRedistributionLine(models.Model):
     customers = fields.Integer(
         "Receiver's Customers", readonly=True, aggregator=None, help="How many the receiver had before."
     )
-    verdict_id = fields.Many2one("discipline.compliance", readonly=True, index="btree_not_null", ondelete="set null")
+    # by its number: a verdict of a closed period stays, and to check that for each line costs as much as to write it
+    verdict_ref = fields.Integer("Verdict No.", readonly=True, index="btree_not_null")
+    verdict_id = fields.Many2one("discipline.compliance", compute="_compute_verdict_id")
     basis = fields.Char(readonly=True, help="Ids of the verdicts that decide, the newest first.")
     state = fields.Selection(
         [
@@ -109,6 +112,13 @@ class DisciplineRedistributionLine(models.Model):
             line.customer_name = line.partner_id.sudo().name or self.env._(
                 "customer no. %(number)s", number=line.customer_ref
             )
+
+    @api.depends("verdict_ref")
+    def _compute_verdict_id(self):
+        verdicts = self.env["discipline.compliance"].browse(filter(None, self.mapped("verdict_ref"))).exists()
+        known = set(verdicts.ids)
+        for line in self:
+            line.verdict_id = line.verdict_ref if line.verdict_ref in known else False
 
     @api.depends("appeal_ids.state")
     def _compute_appeal(self):
@@ -451,7 +461,7 @@ class DisciplineRedistributionLine(models.Model):
     # Why, in words
     # ------------------------------------------------------------------
 
-    @api.depends("verdict_id", "basis", "user_to_id", "room", "skip_reason", "edited_by_id", "redistribution_id.reason")
+    @api.depends("basis", "user_to_id", "room", "skip_reason", "edited_by_id", "redistribution_id.reason")
     @api.depends_context("lang")
     def _compute_explanation(self):
         """Render each line's sentence in the reader's language; the number of queries is independent of the lines.

@@ -25,7 +25,7 @@ PROPOSED = {
     "room": "int",
     "attainment": "int",
     "customers": "int",
-    "verdict_id": "int",
+    "verdict_ref": "int",
     "basis": "varchar",
     "state": "varchar",
     "skip_reason": "varchar",
@@ -317,14 +317,13 @@ class DisciplineRedistribution(models.Model):
             SQL(
                 """
                 INSERT INTO discipline_redistribution_line
-                       (%(names)s, redistribution_id, company_id, customer_ref, from_ref, create_date, write_date)
-                SELECT %(names)s, %(batch)s, %(company)s, partner_id, user_from_id,
+                       (%(names)s, redistribution_id, customer_ref, from_ref, create_date, write_date)
+                SELECT %(names)s, %(batch)s, partner_id, user_from_id,
                        now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
                   FROM %(new)s
                 """,
                 names=SQL(", ").join(map(SQL.identifier, PROPOSED)),
                 batch=self.id,
-                company=self.company_id.id,
                 new=unnested(rows, PROPOSED, "n"),
             )
         )

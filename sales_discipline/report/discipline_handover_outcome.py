@@ -62,6 +62,7 @@ class DisciplineHandoverOutcome(models.Model):
 
     _depends = {
         "discipline.redistribution.line": ["state", "applied_on", "partner_id", "abc_class_id", "user_to_id"],
+        "discipline.redistribution": ["company_id"],
         "discipline.contact": ["partner_id", "day", "counted"],
         "discipline.revenue": ["customer_ref", "date", "kind", "amount", "voided_at"],
         "discipline.customer": ["abc_class_id", "company_id", "in_base"],
@@ -100,9 +101,11 @@ class DisciplineHandoverOutcome(models.Model):
             """
             WITH move AS (
                 SELECT l.id, l.redistribution_id, l.partner_id, l.customer_ref, l.abc_class_id, l.user_from_id,
-                       l.user_to_id, l.company_id, l.applied_on,
+                       l.user_to_id, b.company_id, l.applied_on,
                        LEAST(%(days)s, GREATEST(%(today)s - l.applied_on, 0)) AS days
-                  FROM discipline_redistribution_line l WHERE l.state = 'applied' AND l.applied_on IS NOT NULL
+                  FROM discipline_redistribution_line l
+                  JOIN discipline_redistribution b ON b.id = l.redistribution_id
+                 WHERE l.state = 'applied' AND l.applied_on IS NOT NULL
             ), moment AS (
                 SELECT min(id) AS id, redistribution_id, abc_class_id, company_id, applied_on, min(days) AS days
                   FROM move GROUP BY redistribution_id, abc_class_id, company_id, applied_on

@@ -283,7 +283,7 @@ class DisciplinePolicyReplay(models.TransientModel):
                 SELECT %(replay)s, p.id, u.id, %(period)s, v.id, v.abc_class_id, v.goal, v.attained, n.missed,
                        n.amount > 0, n.amount,
                        EXISTS (SELECT FROM discipline_redistribution_line l
-                                WHERE l.verdict_id = v.id AND l.state = 'applied'),
+                                WHERE l.verdict_ref = v.id AND l.state = 'applied'),
                        %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s, now() AT TIME ZONE 'UTC'
                   FROM %(moved)s
                   JOIN discipline_compliance v ON v.id = n.verdict
