@@ -165,6 +165,9 @@ class DisciplineContact(models.Model):
         if not rows:
             return self.browse()
         self.flush_model()
+        self.env["discipline.period"].flush_model()
+        self.env["res.company"].flush_model(["discipline_active"])
+        self.env["discipline.customer"].flush_model(["last_counted_date"])
         self._recognise_meetings(rows)
         known = self._known([row for row in rows if row["source_ref"]])
         for row in rows:
@@ -181,7 +184,10 @@ class DisciplineContact(models.Model):
     def _insert(self, rows):
         """Insert rows in one statement, and give each its ``contact``; return the new contacts.
 
-        Who wrote them stands in ``logged_by_id``.
+        Who wrote them stands in ``logged_by_id``. A contact of the responsible manager begins as counted, or as the
+        second one of a day, where its period is judged at once: what the judging then finds as it should be is not
+        written a second time, which would cost as much as the first. Where it finds otherwise it says so in the same
+        transaction.
 
         Two workers cannot insert one source number: whoever comes second fails, tries again and finds it.
         """
@@ -190,14 +196,23 @@ class DisciplineContact(models.Model):
         inserted = self.env.execute_query(
             SQL(
                 """
-                INSERT INTO discipline_contact (%(names)s, create_date, write_date)
-                SELECT %(names)s, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
+                INSERT INTO discipline_contact (%(names)s, counted, rejected_reason, create_date, write_date)
+                SELECT %(names)s, judged.first, CASE WHEN NOT judged.first THEN 'gap' END,
+                       now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
                   FROM %(new)s
+             LEFT JOIN LATERAL (
+                       SELECT (SELECT d.last_counted_date IS DISTINCT FROM new.day
+                                 FROM discipline_customer d WHERE d.partner_id = new.customer_ref) AS first
+                         FROM discipline_period p JOIN res_company z ON z.id = p.company_id
+                        WHERE new.expected AND p.company_id = new.company_id
+                          AND new.day BETWEEN p.date_start AND p.date_end
+                       HAVING bool_and(z.discipline_active AND p.state = 'open' AND p.closing_at IS NULL)
+                     ) judged ON TRUE
                     ON CONFLICT DO NOTHING
              RETURNING id, source_ref, partner_id, date
                 """,
                 names=SQL(", ").join(map(SQL.identifier, COLUMNS)),
-                new=unnested(rows, COLUMNS, "new"),
+                new=unnested(rows, {**COLUMNS, "expected": "bool"}, "new"),
             )
         )
         by_ref, plain = {}, {}
@@ -309,6 +324,7 @@ class DisciplineContact(models.Model):
         people.commercial_partner_id.fetch(["customer_group_id", "discipline_id", "company_id", "name"])
         channels = self.env["discipline.channel"].sudo().with_context(active_test=False).search([])
         usual = {channel.id: channel.outcome_id.id for channel in channels}
+        counts = {channel.id: channel.counts for channel in channels}
         attempts = self.env["discipline.outcome"]._attempt_ids()
         own = self.env["res.company"]._discipline_all().partner_id
         # iterated, the records read together what each of them is asked for
@@ -372,6 +388,10 @@ class DisciplineContact(models.Model):
         holders = self._holders({(row["customer_ref"], row["day"]) for row in rows})
         for row in rows:
             row["responsible_id"] = row["responsible_ref"] = holders.get((row["customer_ref"], row["day"]))
+            rule = counts.get(row["channel_id"])
+            row["expected"] = row["doer_ref"] == row["responsible_ref"] and (
+                rule == "always" or (rule == "answered" and row["outcome_id"] not in attempts)
+            )
         return rows
 
     @api.model

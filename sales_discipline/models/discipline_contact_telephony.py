@@ -56,7 +56,8 @@ class DisciplineContact(models.Model):
             raise AccessError(self.env._("Only people of the Sales groups log contacts."))
         call = self.env.ref("sales_discipline.discipline_channel_call", raise_if_not_found=False)
         usual = {"channel_id": call.id if call else None}
-        rows = [{**usual, **self._read_entry(number, vals)} for number, vals in enumerate(vals_list, start=1)]
+        others = self.env.user._discipline_is_supervisor()
+        rows = [{**usual, **self._read_entry(number, vals, others)} for number, vals in enumerate(vals_list, start=1)]
         self._check_entries(rows)
         contacts = self.sudo()
         unknown = [row for row in rows if not row.get("partner_id")]
@@ -69,15 +70,16 @@ class DisciplineContact(models.Model):
         self.env["discipline.contact.unmatched"].sudo()._settle(logged)
         return [logged.get(row["source_ref"], False) for row in rows]
 
-    def _read_entry(self, number, vals):
+    def _read_entry(self, number, vals, others):
         """Return one entry of :meth:`log_contacts` as values for the log.
 
         :param int number: its place in the batch, for messages
+        :param bool others: whether the user may log other people's contacts
         """
         wrong = self._wrong_entry(vals)
         if wrong:
             raise UserError(self.env._("Contact %(number)s: %(what)s.", number=number, what=wrong))
-        if vals.get("user_id", self.env.uid) != self.env.uid and not self.env.user._discipline_is_supervisor():
+        if vals.get("user_id", self.env.uid) != self.env.uid and not others:
             raise AccessError(self.env._("Contact %(number)s: you log your own contacts only.", number=number))
         row = {**vals, "source": "api", "source_ref": f"api:{vals['source_ref']}"}
         if vals.get("date"):

@@ -340,6 +340,39 @@ class TestContactLog(DisciplineCommon):
         contact = self._log(self.customer, self.anna, datetime(2025, 2, 28, 9), logged_at=NOW)
         self.assertEqual((contact.counted, contact.rejected_reason), (False, "closed"))
 
+    def _rewritten(self):
+        """Return how many rows of the log this transaction has written a second time."""
+        self.env.cr.execute("SELECT pg_stat_get_xact_tuples_updated('discipline_contact'::regclass)")
+        return self.env.cr.fetchone()[0]
+
+    def test_a_contact_that_is_as_expected_is_written_once(self):
+        self.env["discipline.compliance"]._open_periods(self.company)
+        before = self._rewritten()
+        first = self._log(self.customer, self.anna, NOW)
+        second = self._log(self.customer, self.anna, NOW + timedelta(minutes=3))
+        self.assertEqual((first.counted, first.rejected_reason), (True, False))
+        self.assertEqual((second.counted, second.rejected_reason), (False, "gap"))
+        self.assertEqual(self._rewritten(), before)
+        # one that was earlier that day takes the place of the first
+        earlier = self._log(self.customer, self.anna, NOW - timedelta(hours=1))
+        self.assertEqual((earlier.counted, first.counted, first.rejected_reason), (True, False, "gap"))
+        self.assertEqual(self._rewritten(), before + 2)
+        late = self._log(self.customer, self.anna, NOW - timedelta(days=20), logged_at=NOW)
+        stranger = self._log(self.customer, self.boris, NOW - timedelta(days=3))
+        self.assertEqual(
+            [(row.counted, row.rejected_reason) for row in late | stranger], [(False, "late"), (False, "stranger")]
+        )
+
+    def test_a_contact_that_nothing_judges_now_does_not_begin_as_counted(self):
+        february = self.env["discipline.period"]._open_for(self.company, date(2025, 2, 3))
+        self.assertTrue(self._log(self.customer, self.anna, datetime(2025, 2, 10, 9)).counted)
+        # its verdicts are being closed: what comes now is decided with them
+        february.sudo().closing_at = NOW
+        self.assertFalse(self._log(self.customer, self.anna, datetime(2025, 2, 12, 9)).counted)
+        self.env["discipline.compliance"]._open_periods(self.company)
+        self.company.discipline_active = False
+        self.assertFalse(self._log(self.customer, self.anna, NOW).counted)
+
     def test_nobody_edits_creates_or_deletes_a_contact_by_form_import_or_rpc(self):
         contact = self._log(self.customer, self.anna, NOW)
         for user in (self.anna, self.supervisor, self.administrator, self.env.ref("base.user_admin")):

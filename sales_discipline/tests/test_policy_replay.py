@@ -208,8 +208,8 @@ class TestPolicyReplay(VerdictCommon):
         # a lot spares one of the three who had nothing in January: one of them missed nothing in February
         spared_until_march = at_once.line_ids.filtered(lambda line: line.partner_id == self.customers["Twice"])
         of_march = 2 if spared_until_march.period_id == self.periods[2] else 1
-        by_month = [len(at_once.line_ids.filtered(lambda line: line.period_id == period)) for period in self.periods]
-        self.assertEqual(by_month, [2, 2, of_march, 0])
+        by_month = at_once.line_ids.grouped("period_id")
+        self.assertEqual([len(by_month.get(period, ())) for period in self.periods], [2, 2, of_march, 0])
         self.assertFalse(at_once.job_id)
         with patch.object(discipline_policy_replay, "AT_ONCE", 1):
             later.action_replay()
