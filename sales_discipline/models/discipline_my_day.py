@@ -1,9 +1,13 @@
 """What the screen “My Day” shows and does: everything in a constant number of statements."""
 
+from functools import cache
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 from odoo.tools.misc import format_date
+
+from .sets import array
 
 #: contacts shown at once; the rest stands behind the number
 SHOWN = 60
@@ -100,7 +104,9 @@ class DisciplineMyDay(models.AbstractModel):
             user.id: user.name
             for user in self.env["res.users"].sudo().browse({row["instead"] for row in rows} - {None})
         }
-        talks = self._talks(ids)
+        # the same few days stand in many rows
+        said = cache(lambda day: format_date(self.env, day) if day else "")
+        talks = self._talks(ids, said)
         deals = self._deals(ids)
         for row in rows:
             partner = partners[row["partner_id"]]
@@ -109,21 +115,23 @@ class DisciplineMyDay(models.AbstractModel):
                 name=partner.name or "",
                 instead=away.get(row["instead"], ""),
                 phone=partner.phone or "",
-                why=self._why(row, today),
+                why=self._why(row, today, said),
                 talk=talks.get(partner.id, ""),
                 deals=count,
                 amount=amount,
-                due_next=format_date(self.env, row["due_next"]) if row["due_next"] else "",
             )
-            for name in ("next_contact_date", "last_contact_date"):
-                row[name] = format_date(self.env, row[name]) if row[name] else ""
+            for name in ("due_next", "next_contact_date", "last_contact_date"):
+                row[name] = said(row[name])
 
-    def _why(self, row, today):
-        """Return why a customer stands in the list, in the reader's language."""
+    def _why(self, row, today, said):
+        """Return why a customer stands in the list, in the reader's language.
+
+        :param said: function that returns a day in the reader's format
+        """
         if row["due_next"] and row["due_next"] < today:
             return self.env._(
                 "Overdue since %(day)s: %(attained)s of %(goal)s contacts",
-                day=format_date(self.env, row["due_next"]),
+                day=said(row["due_next"]),
                 attained=row["attained"],
                 goal=row["goal"],
             )
@@ -132,23 +140,29 @@ class DisciplineMyDay(models.AbstractModel):
                 "Due today: %(attained)s of %(goal)s contacts", attained=row["attained"], goal=row["goal"]
             )
         if row["next_contact_date"] < today:
-            return self.env._("Planned for %(day)s", day=format_date(self.env, row["next_contact_date"]))
+            return self.env._("Planned for %(day)s", day=said(row["next_contact_date"]))
         return self.env._("Planned for today")
 
-    def _talks(self, ids):
-        """Return {customer id: the last talk with a note} that the reader may see."""
+    def _talks(self, ids, said):
+        """Return {customer id: the last talk with a note} that the reader may see.
+
+        :param said: function that returns a day in the reader's format
+        """
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT DISTINCT ON (c.partner_id) c.partner_id, c.day, left(c.note, 240)
-                  FROM discipline_contact c
-                 WHERE c.partner_id = ANY(%s) AND c.voided_at IS NULL AND c.note IS NOT NULL
-              ORDER BY c.partner_id, c.date DESC, c.id DESC
+                -- customer after customer from the newest backwards by the index: not all that was ever said is read
+                SELECT i.id, t.day, t.note
+                  FROM unnest(%s) AS i(id)
+            CROSS JOIN LATERAL (
+                       SELECT c.day, left(c.note, 240) AS note FROM discipline_contact c
+                        WHERE c.partner_id = i.id AND c.voided_at IS NULL AND c.note IS NOT NULL
+                     ORDER BY c.day DESC, c.date DESC, c.id DESC LIMIT 1) t
                 """,
-                ids,
+                array(ids, "int"),
             )
         )
-        return {partner: f"{format_date(self.env, day)}: {note}" for partner, day, note in rows}
+        return {partner: f"{said(day)}: {note}" for partner, day, note in rows}
 
     def _deals(self, ids):
         """Return {customer id: (number, sum)} of the open deals."""
@@ -215,25 +229,35 @@ class DisciplineMyDay(models.AbstractModel):
             left = len(self.env["discipline.calendar"]._working_days(company, today, period.date_end))
             if left > RISK_DAYS:
                 continue
-            rows = self.env["discipline.compliance"].search(
+            # the evidence of so many verdicts is not wanted here
+            rows = self.env["discipline.compliance"].search_fetch(
                 [
                     ("period_id", "=", period.id),
                     ("state", "in", ("behind", "on_track")),
                     ("partner_id.user_id", "!=", False),
                     *domain,
                 ],
+                ["partner_id", "user_id", "abc_class_id", "goal", "attained"],
                 order="abc_class_id, due_next, id",
                 limit=limit,
             )
             # whoever has moved on to another manager is that one's to keep
             rows = rows.filtered(lambda row: row.partner_id.user_id == row.user_id)
-            found += [self._risk_values(row, period, left) for row in rows]
+            days = (
+                self.env._("1 working day left") if left == 1 else self.env._("%(days)s working days left", days=left)
+            )
+            until = format_date(self.env, period.date_end)
+            found += [self._risk_values(row, left, days, until) for row in rows]
         return found
 
     @api.model
-    def _risk_values(self, row, period, left):
+    def _risk_values(self, row, left, days, until):
+        """Return what is said of one customer about to be lost.
+
+        :param int left: working days that are left, ``days`` in words
+        :param str until: the period's last day, in the reader's format
+        """
         needed = row.goal - row.attained
-        days = self.env._("1 working day left") if left == 1 else self.env._("%(days)s working days left", days=left)
         return {
             "partner_id": row.partner_id.id,
             "name": row.partner_id.name,
@@ -245,7 +269,7 @@ class DisciplineMyDay(models.AbstractModel):
                 "%(left)s: %(needed)s more counted contact(s) by %(day)s",
                 left=days,
                 needed=needed,
-                day=format_date(self.env, period.date_end),
+                day=until,
             ),
         }
 

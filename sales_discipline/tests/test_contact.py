@@ -412,7 +412,7 @@ class TestContactLog(DisciplineCommon):
         self._activity(self.customer).action_feedback(feedback=told)
         self.assertEqual(self._contacts().note, told)
         self.assertNotIn("<script>", self.customer.message_ids[:1].body)
-        self.assertIn("alert(1)", self.env["discipline.my.day"]._talks(self.customer.ids)[self.customer.id])
+        self.assertIn("alert(1)", self.env["discipline.my.day"]._talks(self.customer.ids, str)[self.customer.id])
 
     def test_an_archived_customer_keeps_his_contacts_and_a_call_with_him_says_why_it_does_not_count(self):
         self._log(self.customer, self.anna, datetime(2025, 3, 7, 9))
