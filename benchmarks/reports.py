@@ -104,6 +104,19 @@ def _group(node):
     return node.get("name") + (f":{node.get('interval')}" if node.get("interval") else "")
 
 
+def _sums(model, names):
+    """Return what the client asks for to show these fields added up: of money, also in which currencies it is."""
+    described = model.fields_get(names, attributes=["aggregator", "type", "currency_field"])
+    sums = []
+    for name in names:
+        field = described[name]
+        if field.get("aggregator") and field["type"] in ("integer", "float", "monetary"):
+            sums.append(f"{name}:{field['aggregator']}")
+            if field.get("currency_field"):
+                sums += [f"{field['currency_field']}:array_agg_distinct", f"{name}:sum_currency"]
+    return list(dict.fromkeys(sums))
+
+
 def _opening(env, action, mode):
     """Return a function that reads what the action's first view shows."""
     names = {"uid": env.uid, "time": evaluator.time, "datetime": evaluator.datetime,
@@ -119,9 +132,7 @@ def _opening(env, action, mode):
     domain = list(Domain(domain) & more)
     arch = etree.fromstring(views[mode]["arch"])
     if mode in ("pivot", "graph"):
-        measures = ["__count", *(f"{node.get('name')}:{model._fields[node.get('name')].aggregator}"
-                    for node in arch.xpath("//field[@type='measure']")
-                    if model._fields[node.get("name")].aggregator)]  # fmt: skip
+        measures = ["__count", *_sums(model, [node.get("name") for node in arch.xpath("//field[@type='measure']")])]
         rows, columns = ([_group(node) for node in arch.xpath(f"//field[@type='{kind}']")] for kind in ("row", "col"))
         if mode == "graph":
             rows = [_group(node) for node in arch.xpath("//field[not(@type='measure')]")]
@@ -132,10 +143,8 @@ def _opening(env, action, mode):
         return lambda: model.formatted_read_grouping_sets(domain, sets, measures)
     if groups:
         # as the client asks: the sums of all the numbers that the list shows
-        described = model.fields_get(attributes=["aggregator", "type"])
-        sums = [f"{name}:{field['aggregator']}" for name, field in described.items()
-                if field.get("aggregator") and field["type"] in ("integer", "float", "monetary")
-                and arch.xpath(f"//field[@name='{name}'][not(ancestor::field)]")]  # fmt: skip
+        shown = {node.get("name") for node in arch.xpath("//field[not(ancestor::field)]")} & set(model._fields)
+        sums = _sums(model, sorted(shown))
         return lambda: model.web_read_group(domain, groups[:1], ["__count", *sums], limit=PAGE)
     fields = {node.get("name") for node in arch.xpath("//field[not(ancestor::field)]")} & set(model._fields)
     specification = {

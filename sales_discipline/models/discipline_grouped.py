@@ -1,7 +1,9 @@
 """Grouping very many rows by a manager, a team or a class."""
 
-from odoo import api, models
-from odoo.tools import SQL
+from decimal import Decimal
+
+from odoo import api, fields, models
+from odoo.tools import SQL, unique
 
 #: of a model with more records than this, groups are put in order as Odoo does it
 MANY = 5_000
@@ -20,6 +22,10 @@ class DisciplineGrouped(models.AbstractModel):
     To put groups in order by a manager's name, Odoo joins the name to every row and makes it part of the group;
     PostgreSQL then takes every row for a group of its own and sorts millions of them by the name. Here rows are grouped
     by the number alone, and only the groups are put in order.
+
+    Of money the client also asks in which currencies it is, and for the sum in the company's own: PostgreSQL sorts the
+    rows of each group to tell the currencies. A pivot asks for the totals of every level: PostgreSQL goes through all
+    rows for each. Here the rows are grouped once, by currency too, and the few groups are added up.
     """
 
     _name = "discipline.grouped"
@@ -61,3 +67,140 @@ class DisciplineGrouped(models.AbstractModel):
             return super()._formatted_read_group_with_length(domain, groupby, aggregates, offset, limit, order)
         groups = self.formatted_read_group(domain, groupby, aggregates, order=order)
         return groups[offset : offset + limit], len(groups)
+
+    # ------------------------------------------------------------------
+    # Sums of money, and totals of every level
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _read_group(self, domain, groupby=(), aggregates=(), having=(), offset=0, limit=None, order=None):
+        plain = (domain, groupby, aggregates, having, offset, limit, order)
+        currency = self._asked_currency(aggregates)
+        if (
+            not currency
+            or currency in groupby
+            or having
+            or offset
+            or limit
+            or not set(self._named(order)) <= {*groupby}
+        ):
+            return super()._read_group(*plain)
+        # a sum in the company's own currency is made from the sum
+        asked = list(
+            unique(
+                f"{name}:sum" if function == "sum_currency" else spec
+                for spec in aggregates
+                for name, _sep, function in [spec.partition(":")]
+                if function != "array_agg_distinct"
+            )
+        )
+        rows = super()._read_group(domain, [*groupby, currency], asked, order=order)
+        groups = self._by_group(rows, len(groupby))
+        if not rows or (len(groups) < len(rows) and not all(map(self._is_additive, asked))):
+            return super()._read_group(*plain)
+        rates = self.env["res.currency"].union(*(row[len(groupby)] for row in rows)).sudo()._get_rates(
+            self.env.company, fields.Date.context_today(self)
+        )  # fmt: skip
+        return [
+            (*key, *(self._money_of(spec, parts, len(groupby), asked, rates) for spec in aggregates))
+            for key, parts in groups.items()
+        ]
+
+    @api.model
+    def _read_grouping_sets(self, domain, grouping_sets, aggregates=(), order=None):
+        deepest = max(grouping_sets, key=len, default=())
+        named = self._named(order)
+        if (
+            named != list(deepest[: len(named)])
+            or not all(list(groupby) == list(deepest[: len(groupby)]) for groupby in grouping_sets)
+            or not all(map(self._is_additive, aggregates))
+            or not all(self._is_simple(spec) for spec in deepest)
+        ):
+            return super()._read_grouping_sets(domain, grouping_sets, aggregates, order)
+        rows = self._read_group(domain, deepest, aggregates, order=order)
+        if not rows:
+            return super()._read_grouping_sets(domain, grouping_sets, aggregates, order)
+        levels = []
+        for groupby in grouping_sets:
+            groups = self._by_group(rows, len(groupby))
+            levels.append(
+                [
+                    (*key, *(self._total(spec, [part[len(deepest) + place] for part in parts])
+                             for place, spec in enumerate(aggregates)))
+                    for key, parts in groups.items()
+                ]
+            )  # fmt: skip
+        return levels
+
+    @api.model
+    def _named(self, order):
+        """Return what an order of groups names, one after the other."""
+        return [part.split()[0] for part in order.split(",")] if order else []
+
+    @api.model
+    def _asked_currency(self, aggregates):
+        """Return the field of the currency of which the aggregates ask; None where they ask of none, or of several."""
+        names = set()
+        for spec in aggregates:
+            name, _sep, function = spec.partition(":")
+            if function == "sum_currency":
+                names.add(self._fields[name].get_currency_field(self))
+            elif function == "array_agg_distinct":
+                names.add(name)
+        field = self._fields.get(names.pop()) if len(names) == 1 else None
+        return field.name if field and field.type == "many2one" and field.comodel_name == "res.currency" else None
+
+    @api.model
+    def _is_additive(self, spec):
+        """Tell whether an aggregate of several groups together follows from those of each."""
+        name, _sep, function = spec.partition(":")
+        return name == "__count" or function in ("sum", "sum_currency", "array_agg_distinct")
+
+    @api.model
+    def _is_simple(self, spec):
+        """Tell whether rows grouped by this stand in one group each: not by several labels of theirs."""
+        field = self._fields.get(spec.partition(":")[0])
+        return bool(field) and field.type not in ("many2many", "properties")
+
+    @api.model
+    def _by_group(self, rows, depth):
+        """Return {the first ``depth`` values: rows that begin with them}, in the order of the rows."""
+        groups = {}
+        for row in rows:
+            groups.setdefault(row[:depth], []).append(row)
+        return groups
+
+    @api.model
+    def _money_of(self, spec, parts, depth, asked, rates):
+        """Return an aggregate of one group from its rows, one per currency.
+
+        :param str spec: the aggregate
+        :param parts: tuples of ``depth`` values of the group, the currency, and the values of ``asked``
+        :param dict rates: {currency id: units of it for one of the company's own}
+        """
+        name, _sep, function = spec.partition(":")
+        if function == "array_agg_distinct":
+            return sorted((part[depth].id or None for part in parts), key=lambda number: (number is None, number))
+        at = depth + 1 + asked.index(f"{name}:sum" if function == "sum_currency" else spec)
+        if function == "sum_currency":
+            return self._total(
+                spec, [part[at] and part[at] / (rates.get(part[depth].id) or 1) for part in parts]
+            )  # fmt: skip
+        return self._total(spec, [part[at] for part in parts])
+
+    @api.model
+    def _total(self, spec, values):
+        """Return an aggregate of several groups together from those of each, see :meth:`_is_additive`.
+
+        Sums are added as decimal numbers, as PostgreSQL adds them.
+        """
+        if len(values) == 1:
+            return values[0]
+        if spec.endswith(":array_agg_distinct"):
+            return sorted({number for value in values for number in value}, key=lambda number: (number is None, number))
+        known = [value for value in values if value is not False]
+        if not known:
+            return values[0]
+        if any(isinstance(value, float) for value in known):
+            return float(sum(Decimal(str(value)) for value in known))
+        return sum(known)

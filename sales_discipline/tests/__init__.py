@@ -24,6 +24,7 @@ from . import (
     test_forecast_browser,
     test_job,
     test_funnel,
+    test_grouped,
     test_import,
     test_import_contacts,
     test_invariants,

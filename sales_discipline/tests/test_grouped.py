@@ -1,0 +1,131 @@
+"""Groups of very many rows: the same answers as Odoo's own, by one statement instead of one per level and currency."""
+
+import itertools
+
+from freezegun import freeze_time
+from odoo.orm.models import BaseModel
+from odoo.tests import tagged
+
+from .common import NOW, DisciplineCommon
+
+#: what a client asks for to show the money of a model
+MONEY = ("revenue_12m:sum", "currency_id:array_agg_distinct", "revenue_12m:sum_currency")
+
+
+@tagged("post_install", "-at_install")
+@freeze_time(NOW)
+class TestGrouped(DisciplineCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        currency = cls.env["res.currency"].create(
+            {
+                "name": "TST",
+                "symbol": "T",
+                "rate_ids": [
+                    (0, 0, {"name": "2025-01-01", "rate": 4}),
+                    (0, 0, {"name": "2025-02-01", "rate": 8}),
+                ],
+            }
+        )
+        cls.abroad = cls.env["res.company"].create({"name": "Abroad", "currency_id": currency.id})
+        customers = cls.env["res.partner"]
+        for number in range(12):
+            company = (cls.company, cls.abroad)[number % 2] if number < 8 else cls.company
+            customers |= cls._customer(
+                f"Customer {number}",
+                (cls.anna, cls.boris, None)[number % 3],
+                # not everybody has customers of both classes
+                (cls.class_b, cls.class_a, cls.class_a)[number % 3],
+                company_id=company.id,
+            )
+        cls.domain = [("partner_id", "in", customers.ids)]
+        cls.env.flush_all()
+        for number, customer in enumerate(customers):
+            # one has none; the others are no sums of powers of two
+            amount = None if number == 5 else (1 + number) * 1_000_000.07
+            cls.env.cr.execute(
+                "UPDATE discipline_customer SET revenue_12m = %s, company_id = %s WHERE partner_id = %s",
+                (amount, customer.company_id.id, customer.id),
+            )
+        cls.env.invalidate_all()
+        cls.rows = cls.env["discipline.customer"].with_user(cls.administrator).with_context(
+            allowed_company_ids=[cls.company.id, cls.abroad.id]
+        )  # fmt: skip
+        cls.administrator.company_ids |= cls.abroad
+
+    def _assert_same(self, ours, theirs, message):
+        self.assertEqual(len(ours), len(theirs), message)
+        for our, their in zip(ours, theirs, strict=True):
+            for mine, odoos in zip(our, their, strict=True):
+                if isinstance(mine, float) and isinstance(odoos, float):
+                    self.assertAlmostEqual(mine, odoos, 6, message)
+                else:
+                    self.assertEqual(mine, odoos, message)
+
+    def test_the_data_has_what_makes_it_hard(self):
+        groups = self.rows._read_group(self.domain, ["user_id"], MONEY)
+        self.assertGreater(max(len(currencies) for _user, _sum, currencies, _own in groups), 1)
+        self.assertNotEqual(*(groups[0][place] for place in (1, 3)))
+
+    def test_money_of_groups_is_what_odoo_says(self):
+        for groupby in ([], ["user_id"], ["abc_class_id", "user_id"], ["company_id"], ["state", "company_id"]):
+            for aggregates in (MONEY, ("__count", *MONEY), MONEY[1:], ("goal:sum", *MONEY), ("id:max", *MONEY)):
+                for order in (None, ",".join(f"{name} desc" for name in groupby), "__count desc"):
+                    asked = (self.domain, groupby, aggregates, (), 0, None, order)
+                    if order == "__count desc" and "__count" not in aggregates:
+                        continue
+                    self._assert_same(self.rows._read_group(*asked), BaseModel._read_group(self.rows, *asked), asked)
+
+    def test_pages_and_conditions_on_groups_are_odoos(self):
+        for having, offset, limit in (((), 1, 1), ([("__count", ">", 3)], 0, None)):
+            asked = (self.domain, ["user_id"], ("__count", *MONEY), having, offset, limit, "user_id")
+            groups = self.rows._read_group(*asked)
+            self.assertTrue(groups)
+            self._assert_same(groups, BaseModel._read_group(self.rows, *asked), asked)
+
+    def test_totals_of_every_level_are_what_odoo_says(self):
+        names = ["user_id", "abc_class_id", "company_id"]
+        for deepest in itertools.permutations(names, 2):
+            for aggregates in (("__count",), ("__count", "goal:sum", *MONEY), ("goal:avg", *MONEY)):
+                for sets in (
+                    [deepest[:depth] for depth in range(3)],
+                    [(), deepest],
+                    [(), deepest[:1], deepest[1:], deepest],
+                ):
+                    first, second = deepest
+                    for order in (None, f"{first},{second}", f"{first} desc,{second}", f"{second} desc,{first} desc",
+                                  first, second):  # fmt: skip
+                        asked = (self.domain, sets, aggregates, order)
+                        ours = self.rows._read_grouping_sets(*asked)
+                        theirs = BaseModel._read_grouping_sets(self.rows, *asked)
+                        for mine, odoos in zip(ours, theirs, strict=True):
+                            if order in deepest:  # what it does not name stands in no order
+                                mine, odoos = sorted(mine, key=str), sorted(odoos, key=str)
+                            self._assert_same(mine, odoos, asked)
+
+    def test_a_rate_of_the_future_is_not_used_yet(self):
+        [(_currencies, before)] = self.rows._read_group(self.domain, [], MONEY[1:])
+        self.abroad.currency_id.rate_ids = [(0, 0, {"name": "2030-01-01", "rate": 100})]
+        [(_currencies, after)] = self.rows._read_group(self.domain, [], MONEY[1:])
+        self.assertEqual(after, before)
+
+    def test_where_there_is_nothing_the_totals_are_empty(self):
+        nothing = [("id", "=", 0)]
+        sets = [(), ("user_id",)]
+        for domain in (nothing, [*self.domain, ("goal", "=", 99)]):
+            self.assertEqual(
+                self.rows._read_grouping_sets(domain, sets, ("__count", *MONEY)),
+                BaseModel._read_grouping_sets(self.rows, domain, sets, ("__count", *MONEY)),
+            )
+            self.assertEqual(
+                self.rows._read_group(domain, [], MONEY), BaseModel._read_group(self.rows, domain, [], MONEY)
+            )
+
+    def test_what_a_pivot_asks_takes_two_statements_however_deep_it_is(self):
+        # the rows by group and currency, and the rates
+        for depth in (1, 2, 3):
+            sets = [("user_id", "abc_class_id", "company_id")[:level] for level in range(depth + 1)]
+            self.rows._read_grouping_sets(self.domain, sets, ("__count", *MONEY))
+            with self.assertQueryCount(2):
+                self.rows._read_grouping_sets(self.domain, sets, ("__count", *MONEY))
