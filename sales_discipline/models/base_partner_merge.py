@@ -47,8 +47,7 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
         if heir and heir.active:
             target._discipline_assign(heir, "merge")
         if target_row:
-            self.env["discipline.compliance"]._evaluate_customers(target.ids)
-            self.env["discipline.contact"]._refresh_customers(target.ids)
+            self.env["discipline.contact"]._judge_customers(target.ids)
 
     @api.model
     def _discipline_make_way(self, source_ids, target_id):

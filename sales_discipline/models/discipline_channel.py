@@ -1,10 +1,24 @@
-from odoo import fields, models
+from typing import NamedTuple
+
+from odoo import api, fields, models
+from odoo.tools import frozendict, ormcache
+
+
+class Rule(NamedTuple):
+    """What the log must know of a channel."""
+
+    #: id of the usual outcome, or False
+    outcome: int | bool
+    #: ``always``, ``answered`` or ``never``
+    counts: str
+    is_meeting: bool
 
 
 class DisciplineChannel(models.Model):
     """A way to talk to a customer, and whether talking so keeps the norm."""
 
     _name = "discipline.channel"
+    _inherit = "discipline.cached"
     _description = "Channel of Contacts"
     _order = "sequence, id"
 
@@ -35,3 +49,10 @@ class DisciplineChannel(models.Model):
     is_meeting = fields.Boolean("Meetings", help="Meetings in the calendar are logged by this channel.")
 
     _name_uniq = models.Constraint("UNIQUE(name)", "There is already a channel with this name.")
+
+    @api.model
+    @ormcache()
+    def _rules(self):
+        """Return {id: Rule} of all channels, archived ones too: every logged contact asks."""
+        channels = self.sudo().with_context(active_test=False).search([])
+        return frozendict({row.id: Rule(row.outcome_id.id, row.counts, row.is_meeting) for row in channels})

@@ -177,13 +177,14 @@ class DisciplineCompliance(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    def _evaluate_customers(self, partner_ids):
+    def _evaluate_customers(self, partner_ids, also=()):
         """Judge these customers anew in all open periods of their companies, at once.
 
         Called after whatever may change a running verdict: a contact logged or voided, a new holder, a class. The
         number of statements does not depend on the number of customers.
 
         :param partner_ids: ids of customers (``res.partner``)
+        :param also: what else of the customers' rows changes with it, see :meth:`_refresh_customers`
         """
         ids = sorted(set(partner_ids))
         if not ids:
@@ -201,7 +202,7 @@ class DisciplineCompliance(models.Model):
             periods = self._open_periods(company)
             for period in periods:
                 self._evaluate(period, ids)
-            self._refresh_customers(company, ids, touch=True)
+            self._refresh_customers(company, ids, touch=True, also=also)
 
     @api.model
     def _evaluate_managers(self, user_ids):
@@ -237,6 +238,9 @@ class DisciplineCompliance(models.Model):
         periods = Period.search(
             [("company_id", "=", company.id), ("state", "=", "open"), ("closing_at", "=", False)], order="date_start"
         )
+        current = periods.filtered(lambda period: period.date_start <= today <= period.date_end)
+        if set(Period._kinds(company)) <= set(current.mapped("kind")):
+            return periods
         return periods | Period._open_for(company, today)
 
     @api.model
@@ -279,13 +283,15 @@ class DisciplineCompliance(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    def _refresh_customers(self, company, partner_ids=None, *, touch=False):
+    def _refresh_customers(self, company, partner_ids=None, *, touch=False, also=()):
         """Bring the customers' rows in line with the running verdicts of their present managers.
 
         A row is written only where it differs, so that a passing day rewrites nothing.
 
         :param partner_ids: ids, or a range of ids, of customers; None means everyone
         :param bool touch: write the rows that do not differ, too
+        :param also: (column, its value as SQL that names the row ``c``) that are written in the same statement:
+            PostgreSQL looks up all references of a row anew that is written twice in a transaction
         """
         today = self.env["discipline.calendar"]._today(company)
         everyone = SQL("TRUE")
@@ -295,10 +301,11 @@ class DisciplineCompliance(models.Model):
             SQL(
                 """
                 UPDATE discipline_customer c
-                   SET goal = n.goal, attained = n.attained, due_next = n.due_next, state = n.state %(touched)s
+                   SET goal = n.goal, attained = n.attained, due_next = n.due_next, state = n.state
+                       %(touched)s %(written)s
                   FROM (
                       SELECT c.id, COALESCE(v.goal, 0) AS goal, COALESCE(v.attained, 0) AS attained, v.due_next,
-                             COALESCE(v.state, 'none') AS state
+                             COALESCE(v.state, 'none') AS state %(read)s
                         FROM discipline_customer c
                    LEFT JOIN (discipline_compliance v JOIN discipline_period p
                                 ON p.id = v.period_id AND %(today)s BETWEEN p.date_start AND p.date_end
@@ -313,13 +320,19 @@ class DisciplineCompliance(models.Model):
                 """,
                 touch=touch,
                 touched=SQL(", write_date = now() AT TIME ZONE 'UTC'") if touch else SQL(),
+                read=SQL().join(SQL(", %s AS %s", value, SQL.identifier(column)) for column, value in also),
+                written=SQL().join(
+                    SQL(", %s = %s", SQL.identifier(column), SQL.identifier("n", column)) for column, _value in also
+                ),
                 today=today,
                 company=company.id,
                 among=everyone if partner_ids is None else among("c.partner_id", partner_ids),
                 among_judged=everyone if partner_ids is None else among("v.customer_ref", partner_ids),
             )
         )
-        self.env["discipline.customer"].invalidate_model(["goal", "attained", "due_next", "state"])
+        self.env["discipline.customer"].invalidate_model(
+            ["goal", "attained", "due_next", "state", *(column for column, _value in also)]
+        )
         self.env["res.partner"].invalidate_model(self.env["res.partner"]._discipline_related_fields())
 
     def action_open_partner(self):

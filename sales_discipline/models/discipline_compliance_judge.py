@@ -54,7 +54,7 @@ class DisciplineCompliance(models.Model):
         self._flush_facts()
         for batch, done, total in self._batches(period, partner_ids, period.closing_at):
             self.env["discipline.contact"]._derive_counted(
-                period.company_id, period.kind, period.date_start, period.date_end, batch
+                period.company_id, period.kind, period.date_start, period.date_end, batch, period
             )
             if days:
                 self._judge(period, snapshot, days, batch)

@@ -322,9 +322,7 @@ class DisciplineContact(models.Model):
         # one read for all of them
         people.fetch(["commercial_partner_id", "name"])
         people.commercial_partner_id.fetch(["customer_group_id", "discipline_id", "company_id", "name"])
-        channels = self.env["discipline.channel"].sudo().with_context(active_test=False).search([])
-        usual = {channel.id: channel.outcome_id.id for channel in channels}
-        counts = {channel.id: channel.counts for channel in channels}
+        channels = self.env["discipline.channel"]._rules()
         attempts = self.env["discipline.outcome"]._attempt_ids()
         own = self.env["res.company"]._discipline_all().partner_id
         # iterated, the records read together what each of them is asked for
@@ -357,7 +355,8 @@ class DisciplineContact(models.Model):
             doer = doers[vals.get("user_id") or self.env.uid]
             company = customer.discipline_id.company_id or customer.company_id or self.env.company
             logged_at = fields.Datetime.to_datetime(vals.get("logged_at")) or now
-            outcome = vals.get("outcome_id") or usual.get(vals.get("channel_id")) or None
+            channel = channels.get(vals.get("channel_id"))
+            outcome = vals.get("outcome_id") or (channel and channel.outcome) or None
             source = vals.get("source") or "manual"
             rows.append(
                 {
@@ -388,9 +387,11 @@ class DisciplineContact(models.Model):
         holders = self._holders({(row["customer_ref"], row["day"]) for row in rows})
         for row in rows:
             row["responsible_id"] = row["responsible_ref"] = holders.get((row["customer_ref"], row["day"]))
-            rule = counts.get(row["channel_id"])
-            row["expected"] = row["doer_ref"] == row["responsible_ref"] and (
-                rule == "always" or (rule == "answered" and row["outcome_id"] not in attempts)
+            channel = channels.get(row["channel_id"])
+            row["expected"] = (
+                bool(channel)
+                and row["doer_ref"] == row["responsible_ref"]
+                and (channel.counts == "always" or (channel.counts == "answered" and row["outcome_id"] not in attempts))
             )
         return rows
 
@@ -451,10 +452,8 @@ class DisciplineContact(models.Model):
 
     def _after_log(self):
         """Let everything derived follow new contacts (a hook for other rooms)."""
-        customers = sorted(set(self.mapped("customer_ref")))
         self._settle_outside_open_periods(new=True)
-        self.env["discipline.compliance"].sudo()._evaluate_customers(customers)
-        self._refresh_customers(customers)
+        self._judge_customers(self.mapped("customer_ref"), made=self)
 
     # ------------------------------------------------------------------
     # Voiding
@@ -498,12 +497,10 @@ class DisciplineContact(models.Model):
         return voided
 
     def _after_void(self):
-        customers = sorted(set(self.sudo().mapped("customer_ref")))
-        if customers:
+        if self:
             self.flush_model()
             self._settle_outside_open_periods(new=False)
-            self.env["discipline.compliance"].sudo()._evaluate_customers(customers)
-            self._refresh_customers(customers)
+            self._judge_customers(self.sudo().mapped("customer_ref"))
 
     # ------------------------------------------------------------------
     # At night

@@ -20,7 +20,7 @@ class DisciplineContact(models.Model):
     _inherit = "discipline.contact"
 
     @api.model
-    def _derive_counted(self, company, kind, date_start, date_end, partner_ids):
+    def _derive_counted(self, company, kind, date_start, date_end, partner_ids, period=None):
         """Say of every contact of these customers in the period whether it counts, and by which rule not.
 
         The set-based twin of ``engine.counting.classify``; idempotent; a row is written only where it changes.
@@ -30,6 +30,7 @@ class DisciplineContact(models.Model):
         :param date_start: first day of the period
         :param date_end: last day of the period
         :param partner_ids: ids of customers
+        :param period: discipline.period that these days are; None where they are none yet
         """
         ids = self._of_kind(company, kind, date_start, partner_ids)
         if not ids:
@@ -65,7 +66,7 @@ class DisciplineContact(models.Model):
                  WHERE d.id = c.id AND (d.was_counted, d.was_reason) IS DISTINCT FROM (d.counted, d.reason)
              RETURNING c.partner_id
                 """,
-                facts=self._facts_sql(company, kind, date_start, date_end, ids, policy),
+                facts=self._facts_sql(company, date_start, date_end, ids, policy, period),
                 spaced=self._spaced_sql(policy.min_gap),
             )
         )
@@ -95,7 +96,7 @@ class DisciplineContact(models.Model):
         )
 
     @api.model
-    def _facts_sql(self, company, kind, date_start, date_end, partner_ids, policy):
+    def _facts_sql(self, company, date_start, date_end, partner_ids, policy, period=None):
         """Return the named sub-query ``fact``: what the counting rule must know of each contact.
 
         Its columns are the fields of ``engine.counting.Contact``, plus ``before`` and ``upto``: the working days of
@@ -104,14 +105,8 @@ class DisciplineContact(models.Model):
         for name in ("discipline.channel", "discipline.outcome", "discipline.absence", "res.users"):
             self.env[name].flush_model()
         frame = self._frame(company, date_start, date_end, policy.backdating)
-        period = (
-            self.env["discipline.period"]
-            .sudo()
-            .search([("company_id", "=", company.id), ("kind", "=", kind), ("date_start", "=", date_start)], limit=1)
-        )
-        written = self.env["discipline.exception"]._in_force(
-            company, date_start, date_end, ("written",), period.closing_at
-        )
+        closing = period.closing_at if period else False
+        written = self.env["discipline.exception"]._in_force(company, date_start, date_end, ("written",), closing)
         return SQL(
             """
             frame AS (SELECT * FROM unnest(%(days)s::date[], %(befores)s::int[], %(uptos)s::int[],
@@ -157,7 +152,7 @@ class DisciplineContact(models.Model):
             befores=[row[1] for row in frame],
             uptos=[row[2] for row in frame],
             deadlines=[row[3] for row in frame],
-            closing=period.closing_at or None,
+            closing=closing or None,
             w_partner=[row[0] for row in written],
             w_from=[row[3] for row in written],
             w_until=[row[4] for row in written],
@@ -250,7 +245,7 @@ class DisciplineContact(models.Model):
             SQL(
                 "WITH %(facts)s SELECT id, day, date, logged_day, voided, after_closing, outcome_counts, "
                 "channel_counts, channel_counts_if_answered, answered, has_responsible, entitled FROM fact",
-                facts=self._facts_sql(company, kind, first, last, customer.ids, policy),
+                facts=self._facts_sql(company, first, last, customer.ids, policy, period),
             )
         )
         new = counting.Contact(

@@ -13,7 +13,7 @@ class DisciplineContact(models.Model):
 
     def _after_log(self):
         super()._after_log()
-        self._plan_next()
+        self._plan_next(written=True)
         self._tell_strangers()
 
     def _after_join(self):
@@ -21,17 +21,22 @@ class DisciplineContact(models.Model):
         # whoever logs by hand chooses the next day himself: what the program had planned gives way
         self.sudo().filtered(lambda row: "manual" in row.source_ids.mapped("source"))._plan_next()
 
-    def _plan_next(self):
+    def _plan_next(self, *, written=False):
         """Plan the next contact with these contacts' customers; what was planned for the one just made is taken back.
 
         A contact that does not count leaves the plan as it is.
+
+        :param bool written: the customers' rows are in line already, see :meth:`_done_with`
         """
         planning = self.env["discipline.planning"].sudo()
-        rows = self.sudo()
-        counted = rows.filtered("counted")
-        planning._resume(set(rows.mapped("customer_ref")))
-        planning._drop_planned(set(counted.mapped("customer_ref")))
-        planning._plan_customers(set(rows.mapped("customer_ref")))
+        customers = set(self.sudo().mapped("customer_ref"))
+        done = set(self.sudo().filtered("counted").mapped("customer_ref"))
+        if written:
+            planning._drop_activities(done)
+        else:
+            planning._resume(customers)
+            planning._drop_planned(done)
+        planning._plan_customers(customers)
 
     def _tell_strangers(self):
         """Tell both sides of a contact that somebody else than the responsible manager made: it does not count.
@@ -82,41 +87,82 @@ class DisciplineContact(models.Model):
         )
 
     @api.model
+    def _judge_customers(self, partner_ids, made=None):
+        """Judge customers anew after contacts with them changed; the last days on their rows follow at once.
+
+        :param partner_ids: ids of customers
+        :param made: contacts just made: where they count, what the program had planned for them is taken back
+        """
+        customers = sorted(set(partner_ids))
+        also = list(self._last_days().items())
+        if made:
+            also += self._done_with(made)
+        self.env["discipline.customer"].flush_model([column for column, _value in also])
+        self.flush_model()
+        self.env["discipline.compliance"].sudo()._evaluate_customers(customers, also)
+        self.env["res.partner"].invalidate_model(["discipline_last_contact_date", "discipline_next_contact_date"])
+
+    @api.model
+    def _last_days(self):
+        """Return {column of a customer's row: its value as SQL}: the last contact or attempt, the last talk (attempts
+        left out), the last one that counted.
+
+        From the newest backwards by the index on customer and day: not all that was ever said is read.
+        """
+        last = SQL("SELECT x.day FROM discipline_contact x WHERE x.partner_id = c.partner_id AND x.voided_at IS NULL")
+        newest = SQL("ORDER BY x.day DESC LIMIT 1")
+        attempts = list(self.env["discipline.outcome"]._attempt_ids())
+        return {
+            "last_touch_date": SQL("(%s %s)", last, newest),
+            "last_contact_date": SQL("(%s AND COALESCE(x.outcome_id, 0) != ALL(%s) %s)", last, attempts, newest),
+            "last_counted_date": SQL("(%s AND x.counted %s)", last, newest),
+        }
+
+    @api.model
+    def _done_with(self, made):
+        """Return [(column, value as SQL)] that take back what the program had planned and these contacts have done.
+
+        Whatever comes of a contact, the reason why none was planned holds no longer.
+        """
+        done = SQL(
+            "c.next_planned AND EXISTS (SELECT FROM discipline_contact x WHERE x.partner_id = c.partner_id "
+            "AND x.id = ANY(%s) AND x.counted)",
+            array(made.ids, "int"),
+        )
+        return [
+            ("next_contact_date", SQL("CASE WHEN NOT COALESCE(%s, FALSE) THEN c.next_contact_date END", done)),
+            ("next_planned", SQL("c.next_planned AND NOT COALESCE(%s, FALSE)", done)),
+            ("no_next_reason", SQL("NULL::varchar")),
+            ("no_next_by_id", SQL("NULL::int")),
+            ("no_next_on", SQL("NULL::date")),
+        ]
+
+    @api.model
     def _refresh_customers(self, partner_ids):
-        """Bring the last days in line: of a contact or attempt, of a talk (attempts left out), of what counted.
+        """Bring the last days of customers in line, see :meth:`_last_days`; rows that agree are left alone.
 
         :param partner_ids: ids of customers
         """
-        columns = ["last_touch_date", "last_contact_date", "last_counted_date"]
+        days = self._last_days()
+        columns = list(days)
         self.env["discipline.customer"].flush_model(columns)
         self.flush_model()
         self.env.cr.execute(
             SQL(
                 """
-                -- looked up once, to be compared and to be written; from the newest backwards by the index on customer
-                -- and day: not all that was ever said is read
+                -- looked up once, to be compared and to be written
                 WITH n AS MATERIALIZED (
-                    SELECT i.id, (SELECT c.day FROM discipline_contact c
-                                   WHERE c.partner_id = i.id AND c.voided_at IS NULL
-                                ORDER BY c.day DESC LIMIT 1) AS touch,
-                                 (SELECT c.day FROM discipline_contact c
-                                   WHERE c.partner_id = i.id AND c.voided_at IS NULL
-                                     AND COALESCE(c.outcome_id, 0) != ALL(%s)
-                                ORDER BY c.day DESC LIMIT 1) AS talk,
-                                 (SELECT c.day FROM discipline_contact c
-                                   WHERE c.partner_id = i.id AND c.voided_at IS NULL AND c.counted
-                                ORDER BY c.day DESC LIMIT 1) AS counted
-                      FROM unnest(%s) AS i(id)
+                    SELECT c.id, %(values)s FROM discipline_customer c WHERE c.partner_id = ANY(%(ids)s)
                 )
-                UPDATE discipline_customer d
-                   SET last_touch_date = n.touch, last_contact_date = n.talk, last_counted_date = n.counted
+                UPDATE discipline_customer d SET (%(columns)s) = ROW(%(new)s)
                   FROM n
-                 WHERE d.partner_id = n.id
-                   AND (d.last_touch_date, d.last_contact_date, d.last_counted_date)
-                       IS DISTINCT FROM (n.touch, n.talk, n.counted)
+                 WHERE d.id = n.id AND (%(known)s) IS DISTINCT FROM (%(new)s)
                 """,
-                list(self.env["discipline.outcome"]._attempt_ids()),
-                array(partner_ids, "int"),
+                values=SQL(", ").join(SQL("%s AS %s", value, SQL.identifier(name)) for name, value in days.items()),
+                ids=array(partner_ids, "int"),
+                columns=SQL(", ").join(map(SQL.identifier, columns)),
+                new=SQL(", ").join(SQL.identifier("n", name) for name in columns),
+                known=SQL(", ").join(SQL.identifier("d", name) for name in columns),
             )
         )
         self.env["discipline.customer"].invalidate_model(columns)

@@ -71,17 +71,14 @@ class DisciplineContact(models.Model):
     @api.model
     def _told(self, row, sources=()):
         """Return what a row says, for ``engine.joining``."""
-        channel = row["channel_id"]
-        # as many as there are channels: cached records
-        is_meeting = bool(channel) and self.env["discipline.channel"].sudo().browse(channel).is_meeting
-        outcome = row["outcome_id"]
+        channel = self.env["discipline.channel"]._rules().get(row["channel_id"])
         return Told(
             sources=frozenset((row["source"], *sources)),
             moment=row["date"],
             minutes=row["duration"] or 0,
-            channel=channel,
-            is_meeting=is_meeting,
-            attempt=bool(outcome) and self.env["discipline.outcome"].sudo().browse(outcome).is_attempt,
+            channel=row["channel_id"],
+            is_meeting=bool(channel) and channel.is_meeting,
+            attempt=row["outcome_id"] in self.env["discipline.outcome"]._attempt_ids(),
             person=row["contact_id"],
             lead=row["lead_id"],
             activity=row["activity_id"],
@@ -142,7 +139,8 @@ class DisciplineContact(models.Model):
         An outcome that somebody has told is better than the channel's usual one, which goes without saying; the
         telephone exchange knows best who called whom, and how long they talked.
         """
-        usual = self.env["discipline.channel"].sudo().browse(standing["channel_id"] or row["channel_id"]).outcome_id.id
+        channel = self.env["discipline.channel"]._rules().get(standing["channel_id"] or row["channel_id"])
+        usual = channel.outcome if channel else False
         told = row["outcome_id"] not in (None, usual) and standing["outcome_id"] in (None, usual)
         measured = row["source"] == "api"
         return {
@@ -211,12 +209,10 @@ class DisciplineContact(models.Model):
 
     def _after_join(self):
         """Let everything derived follow contacts that learned something from a further source (a hook)."""
-        customers = sorted(set(self.mapped("customer_ref")))
         self._settle_outside_open_periods(new=False)
         # it touches the customers' rows: of two workers that tell of one contact at once the later one is retried, and
         # then finds the row that the other has written
-        self.env["discipline.compliance"].sudo()._evaluate_customers(customers)
-        self._refresh_customers(customers)
+        self._judge_customers(self.mapped("customer_ref"))
 
     # ------------------------------------------------------------------
     # A source that is taken back

@@ -36,7 +36,7 @@ class DisciplineContact(models.Model):
         return result
 
     def _record_refusals(self):
-        refused = self.sudo().search([("id", "in", self.ids), ("outcome_id.is_refusal", "=", True)])
+        refused = self.sudo().filtered("outcome_id.is_refusal")
         if refused:
             details = self.env.context.get("discipline_refusal") or {}
             self.env["discipline.refusal"]._from_contacts(refused, dict.fromkeys(refused.ids, details))

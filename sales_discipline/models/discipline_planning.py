@@ -457,6 +457,12 @@ class DisciplinePlanning(models.AbstractModel):
                 )
             )
             self.env["discipline.customer"].invalidate_model(["next_contact_date", "next_planned"])
+            self._drop_activities(partner_ids)
+
+    @api.model
+    def _drop_activities(self, partner_ids):
+        """Remove the activities that the program had planned with these customers."""
+        if partner_ids:
             self.env["mail.activity"].sudo().with_context(discipline_planning=True).search(
                 [
                     ("discipline_planned", "=", True),

@@ -69,9 +69,10 @@ class MailActivity(models.Model):
         finished = self.filtered("active") if vals.get("active") is False else self.browse()
         reopened = self.filtered(lambda row: not row.active) if vals.get("active") else self.browse()
         result = super().write(vals)
-        after = self._discipline_customers()
+        behind = self._discipline_behind()
+        after = {activity: customer for activity, (_person, customer) in behind.items()}
         self._discipline_replan(before, after)
-        finished._discipline_log()
+        finished._discipline_log(behind)
         reopened._discipline_reopen()
         settled = finished.filtered("discipline_settled")
         if settled:
@@ -95,6 +96,13 @@ class MailActivity(models.Model):
 
     def _discipline_customers(self):
         """Return {activity id: res.partner} of those contact activities that have a customer behind them."""
+        return {activity: customer for activity, (_person, customer) in self._discipline_behind().items()}
+
+    def _discipline_behind(self):
+        """Return {activity id: (person, customer)}, both res.partner, of the contact activities that have a customer.
+
+        The person is whom it was planned with: the customer himself, or one of his people.
+        """
         activities = self.sudo().filtered(
             lambda row: row.activity_type_id.discipline_channel_id and row.res_model and row.res_id
         )
@@ -107,10 +115,14 @@ class MailActivity(models.Model):
                 continue
             records = self.env[model].sudo().browse(set(rows.mapped("res_id"))).exists()
             customers = self.env["discipline.customer"]._customer_of(records)
+            if model == "res.partner":
+                people = {record.id: record for record in records}
+            else:
+                people = records._mail_get_partners()
             for row in rows:
                 customer = customers.get(row.res_id)
                 if customer and customer.partner_share and customer not in own:
-                    found[row.id] = customer
+                    found[row.id] = (people[row.res_id][:1] or customer, customer)
         return found
 
     @api.model
@@ -119,37 +131,21 @@ class MailActivity(models.Model):
         if ids:
             self.env["discipline.contact"].sudo()._refresh_next_contacts(sorted(ids))
 
-    def _discipline_log(self):
-        """Log these finished activities as contacts, in one go; those without a customer behind them are left out."""
+    def _discipline_log(self, behind=None):
+        """Log these finished activities as contacts, in one go; those without a customer behind them are left out.
+
+        :param behind: what :meth:`_discipline_behind` returns, where it is known already
+        """
         activities = self.filtered(lambda row: not row.discipline_settled)
         if activities != self:
-            return activities._discipline_log()
+            return activities._discipline_log(behind)
         if not self:
             return None
-        customers = self._discipline_customers()
-        people = self._discipline_people()
-        rows = [
-            row._discipline_contact_vals(people.get(row.id) or customers[row.id], customers[row.id])
-            for row in self.sudo()
-            if row.id in customers
-        ]
+        behind = self._discipline_behind() if behind is None else behind
+        rows = [row._discipline_contact_vals(*behind[row.id]) for row in self.sudo() if row.id in behind]
         if rows:
             self.env["discipline.contact"].with_user(self.env.user).sudo()._log(rows)
         return None
-
-    def _discipline_people(self):
-        """Return {activity id: res.partner} of whom each was planned with: the customer or one of his people."""
-        found = {}
-        for model, rows in self.sudo().filtered("res_id").grouped("res_model").items():
-            if model not in self.env:
-                continue
-            records = self.env[model].sudo().browse(set(rows.mapped("res_id"))).exists()
-            if model == "res.partner":
-                partners = {record.id: record for record in records}
-            else:
-                partners = records._mail_get_partners()
-            found |= {row.id: partners[row.res_id][:1] for row in rows if partners.get(row.res_id)}
-        return found
 
     def _discipline_contact_vals(self, person, customer):
         """Return what the finished activity says of its contact (a hook for other addons).
@@ -312,14 +308,12 @@ class MailActivity(models.Model):
             )
         )
         activities = self.browse(row[0] for row in rows)
-        customers = activities._discipline_customers()
+        behind = activities._discipline_behind()
         doers = {activity: (uid, moment) for activity, uid, moment in rows}
         vals_list = []
-        people = activities._discipline_people()
-        for activity in activities.filtered(lambda row: row.id in customers):
+        for activity in activities.filtered(lambda row: row.id in behind):
             uid, moment = doers[activity.id]
-            customer = customers[activity.id]
-            vals = activity._discipline_contact_vals(people.get(activity.id) or customer, customer)
+            vals = activity._discipline_contact_vals(*behind[activity.id])
             moment = moment.replace(microsecond=0)
             vals.update(
                 user_id=uid if uid != SUPERUSER_ID else activity.user_id.id or uid,

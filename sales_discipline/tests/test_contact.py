@@ -340,9 +340,10 @@ class TestContactLog(DisciplineCommon):
         contact = self._log(self.customer, self.anna, datetime(2025, 2, 28, 9), logged_at=NOW)
         self.assertEqual((contact.counted, contact.rejected_reason), (False, "closed"))
 
-    def _rewritten(self):
+    def _rewritten(self, table="discipline_contact"):
         """Return how many rows of the log this transaction has written a second time."""
-        self.env.cr.execute("SELECT pg_stat_get_xact_tuples_updated('discipline_contact'::regclass)")
+        self.env.flush_all()
+        self.env.cr.execute("SELECT pg_stat_get_xact_tuples_updated(%s::regclass)", [table])
         return self.env.cr.fetchone()[0]
 
     def test_a_contact_that_is_as_expected_is_written_once(self):
@@ -362,6 +363,33 @@ class TestContactLog(DisciplineCommon):
         self.assertEqual(
             [(row.counted, row.rejected_reason) for row in late | stranger], [(False, "late"), (False, "stranger")]
         )
+
+    def test_the_customers_row_is_written_once_for_the_contact_and_once_for_the_next(self):
+        self.env["discipline.compliance"]._open_periods(self.company)
+        self._log(self.customer, self.anna, NOW - timedelta(days=4))
+        row = self.customer.discipline_id
+        first = row.next_contact_date
+        self.assertTrue(row.next_planned)
+        before = self._rewritten("discipline_customer")
+        # what was planned is done, and the next one is planned
+        self._log(self.customer, self.anna, NOW - timedelta(days=1))
+        self.assertEqual(self._rewritten("discipline_customer"), before + 2)
+        self.assertEqual((row.attained, row.last_contact_date), (2, (NOW - timedelta(days=1)).date()))
+        self.assertTrue(row.next_planned)
+        self.assertNotEqual(row.next_contact_date, first)
+        row._plan_none("They build till spring")
+        self.assertFalse(row.next_contact_date)
+        before = self._rewritten("discipline_customer")
+        # the reason why none was planned holds no longer
+        self._log(self.customer, self.anna, NOW)
+        self.assertEqual(self._rewritten("discipline_customer"), before + 2)
+        self.assertEqual((row.no_next_reason, row.no_next_by_id.id, row.no_next_on), (False, False, False))
+        self.assertTrue(row.next_planned)
+        # one that does not count leaves the plan
+        planned, before = row.next_contact_date, self._rewritten("discipline_customer")
+        self._log(self.customer, self.boris, NOW + timedelta(minutes=2))
+        self.assertEqual(self._rewritten("discipline_customer"), before + 1)
+        self.assertEqual((row.next_contact_date, row.next_planned), (planned, True))
 
     def test_a_contact_that_nothing_judges_now_does_not_begin_as_counted(self):
         february = self.env["discipline.period"]._open_for(self.company, date(2025, 2, 3))
