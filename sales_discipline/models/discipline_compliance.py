@@ -4,7 +4,7 @@ How they are judged is in ``discipline_compliance_judge.py``, how they become fi
 ``discipline_compliance_closing.py``; ``engine/verdicts.py`` says the same for one customer in plain Python.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from odoo import api, fields, models
 from odoo.tools import SQL, format_date
@@ -192,17 +192,21 @@ class DisciplineCompliance(models.Model):
         self.env["discipline.customer"].flush_model()
         # of two people who log for one customer at the same moment the later one waits here, and is retried: the rows
         # are written at the end, see ``_refresh_customers``
-        companies = self.env.execute_query(
+        theirs = defaultdict(list)
+        for company, customer in self.env.execute_query(
             SQL(
-                "SELECT company_id FROM discipline_customer WHERE partner_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+                "SELECT company_id, partner_id FROM discipline_customer WHERE partner_id = ANY(%s) ORDER BY id "
+                "FOR NO KEY UPDATE",
                 array(ids, "int"),
             )
-        )
-        for company in self.env["res.company"].sudo().browse(sorted({row[0] for row in companies if row[0]})):
-            periods = self._open_periods(company)
-            for period in periods:
-                self._evaluate(period, ids)
-            self._refresh_customers(company, ids, touch=True, also=also)
+        ):
+            theirs[company].append(customer)
+        # each by his own company's rules: another one's policy and exceptions say nothing of his contacts
+        for company in self.env["res.company"].sudo().browse(sorted(filter(None, theirs))):
+            own = sorted(theirs[company.id])
+            for period in self._open_periods(company):
+                self._evaluate(period, own)
+            self._refresh_customers(company, own, touch=True, also=also)
 
     @api.model
     def _evaluate_managers(self, user_ids):

@@ -98,20 +98,38 @@ class DisciplineGrouped(models.AbstractModel):
         groups = self._by_group(rows, len(groupby))
         if not rows or (len(groups) < len(rows) and not all(map(self._is_additive, asked))):
             return super()._read_group(*plain)
-        rates = self.env["res.currency"].union(*(row[len(groupby)] for row in rows)).sudo()._get_rates(
-            self.env.company, fields.Date.context_today(self)
-        )  # fmt: skip
+        rates = self._rates(self.env["res.currency"].union(*(row[len(groupby)] for row in rows)))
         return [
             (*key, *(self._money_of(spec, parts, len(groupby), asked, rates) for spec in aggregates))
-            for key, parts in groups.items()
+            for key, parts in groups
         ]
+
+    def _read_group_select(self, aggregate_spec, query):
+        """Odoo takes a rate that begins in the future for the present one."""
+        name, _sep, function = aggregate_spec.partition(":")
+        if function != "sum_currency" or self._fields[name].type != "monetary":
+            return super()._read_group_select(aggregate_spec, query)
+        currencies = self.env["res.currency"].sudo().with_context(active_test=False).search([], order="id")
+        rates = [(number, rate) for number, rate in self._rates(currencies).items() if rate not in (0, 1)]
+        amount = self._field_to_sql(self._table, name, query)
+        if not rates:
+            return SQL("SUM(%s)", amount)
+        currency = self._field_to_sql(self._table, self._fields[name].get_currency_field(self), query)
+        cases = SQL(" ").join(SQL("WHEN %s THEN %s", number, rate) for number, rate in rates)
+        return SQL("SUM(%s / CASE %s %s ELSE 1 END)", amount, currency, cases)
+
+    @api.model
+    def _rates(self, currencies):
+        """Return {currency id: today's units of it for one of the company's own}, see ``res.currency``."""
+        return currencies.sudo()._get_rates(self.env.company, fields.Date.context_today(self))
 
     @api.model
     def _read_grouping_sets(self, domain, grouping_sets, aggregates=(), order=None):
         deepest = max(grouping_sets, key=len, default=())
         named = self._named(order)
         if (
-            named != list(deepest[: len(named)])
+            not deepest
+            or named != list(deepest[: len(named)])
             or not all(list(groupby) == list(deepest[: len(groupby)]) for groupby in grouping_sets)
             or not all(map(self._is_additive, aggregates))
             or not all(self._is_simple(spec) for spec in deepest)
@@ -127,7 +145,7 @@ class DisciplineGrouped(models.AbstractModel):
                 [
                     (*key, *(self._total(spec, [part[len(deepest) + place] for part in parts])
                              for place, spec in enumerate(aggregates)))
-                    for key, parts in groups.items()
+                    for key, parts in groups
                 ]
             )  # fmt: skip
         return levels
@@ -164,11 +182,12 @@ class DisciplineGrouped(models.AbstractModel):
 
     @api.model
     def _by_group(self, rows, depth):
-        """Return {the first ``depth`` values: rows that begin with them}, in the order of the rows."""
+        """Return [(the first ``depth`` values, rows that begin with them)], in the order of the rows."""
         groups = {}
         for row in rows:
-            groups.setdefault(row[:depth], []).append(row)
-        return groups
+            # no number at all is another group than the number 0
+            groups.setdefault(tuple((value is False, value) for value in row[:depth]), []).append(row)
+        return [(parts[0][:depth], parts) for parts in groups.values()]
 
     @api.model
     def _money_of(self, spec, parts, depth, asked, rates):

@@ -3,7 +3,7 @@
 import itertools
 
 from freezegun import freeze_time
-from odoo.orm.models import BaseModel
+from odoo.models import BaseModel
 from odoo.tests import tagged
 
 from .common import NOW, DisciplineCommon
@@ -104,16 +104,46 @@ class TestGrouped(DisciplineCommon):
                                 mine, odoos = sorted(mine, key=str), sorted(odoos, key=str)
                             self._assert_same(mine, odoos, asked)
 
-    def test_a_rate_of_the_future_is_not_used_yet(self):
-        [(_currencies, before)] = self.rows._read_group(self.domain, [], MONEY[1:])
+    def test_a_rate_of_the_future_is_not_used_yet_on_no_way(self):
+        def sums():
+            asked = (self.domain, ["company_id"], MONEY[1:], (), 0)
+            return [
+                sorted(round(row[2], 6) for row in self.rows._read_group(*asked, limit, order))
+                for limit, order in (
+                    (None, None),
+                    (2, None),
+                    (None, "company_id"),
+                    (None, "company_id, revenue_12m:sum"),
+                )
+            ]
+
+        before = sums()
+        # customers 2, 4 and 8 abroad, at eight for one of ours
+        self.assertEqual(before, [[round(14 * 1_000_000.07 / 8, 6), round(58 * 1_000_000.07, 6)]] * 4)
         self.abroad.currency_id.rate_ids = [(0, 0, {"name": "2030-01-01", "rate": 100})]
-        [(_currencies, after)] = self.rows._read_group(self.domain, [], MONEY[1:])
-        self.assertEqual(after, before)
+        self.assertEqual(sums(), before)
+
+    def test_no_number_is_another_group_than_the_number_0(self):
+        first, second = self.rows.search(self.domain, limit=2)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE discipline_customer SET profile_score = CASE id WHEN %s THEN 0 WHEN %s THEN 7 END",
+            (first.id, second.id),
+        )
+        self.env.invalidate_all()
+        asked = (self.domain, [(), ("profile_score",)], ("__count", *MONEY), "profile_score")
+        ours = self.rows._read_grouping_sets(*asked)
+        self.assertEqual(len(ours[1]), 3)
+        self._assert_same(ours[1], BaseModel._read_grouping_sets(self.rows, *asked)[1], asked)
 
     def test_where_there_is_nothing_the_totals_are_empty(self):
         nothing = [("id", "=", 0)]
         sets = [(), ("user_id",)]
-        for domain in (nothing, [*self.domain, ("goal", "=", 99)]):
+        for domain in (nothing, [("id", "in", [])], [*self.domain, ("goal", "=", 99)]):
+            self.assertEqual(
+                self.rows._read_grouping_sets(domain, [()], ("__count", *MONEY)),
+                BaseModel._read_grouping_sets(self.rows, domain, [()], ("__count", *MONEY)),
+            )
             self.assertEqual(
                 self.rows._read_grouping_sets(domain, sets, ("__count", *MONEY)),
                 BaseModel._read_grouping_sets(self.rows, domain, sets, ("__count", *MONEY)),

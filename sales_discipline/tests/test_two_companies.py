@@ -110,6 +110,40 @@ class TestTwoCompanies(VerdictCommon):
             figures[company] = (verdict.goal, verdict.attained, verdict.rejected, verdict.state)
         self.assertEqual(figures, {self.company: (4, 4, 0, "met"), self.second: (4, 2, 2, "on_track")})
 
+    def test_contacts_of_both_companies_in_one_go_are_judged_each_by_its_own_rules(self):
+        for company in self.company | self.second:
+            self._month_of(company, TODAY)
+        exception = self.env["discipline.exception"].create(
+            {
+                "partner_id": self.ours[0].id,
+                "kind": "written",
+                "date_from": TODAY,
+                "date_until": date(2025, 12, 31),
+                "reason": "No calls, please",
+                "company_id": self.company.id,
+            }
+        )
+        exception.with_user(self.supervisor).action_approve()
+        written = self.env["discipline.channel"].search([("is_written", "=", True), ("counts", "=", "never")], limit=1)
+        call = self.env.ref("sales_discipline.discipline_channel_call")
+        message, talk = (
+            self.env["discipline.contact"]
+            .sudo()
+            ._log(
+                [
+                    {"partner_id": self.ours[0].id, "user_id": self.anna.id, "channel_id": written.id},
+                    {"partner_id": self.theirs[0].id, "user_id": self.eva.id, "channel_id": call.id},
+                ]
+            )
+        )
+        self.assertEqual([(row.counted, row.rejected_reason) for row in message | talk], [(True, False)] * 2)
+        for customer, user, company in (
+            (self.ours[0], self.anna, self.company),
+            (self.theirs[0], self.eva, self.second),
+        ):
+            self.assertEqual(customer.discipline_id.attained, 1)
+            self.assertEqual(self._judged(customer, self._month_of(company, TODAY))[user].attained, 1)
+
     def test_a_missed_month_withdraws_here_and_not_there_and_there_nobody_is_told(self):
         Batch = self.env["discipline.redistribution"]
         ours = Batch._propose_missed(self._closed(self.company, date(2025, 2, 10), self.boris))
