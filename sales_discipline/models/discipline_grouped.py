@@ -16,6 +16,61 @@ WORDS = {
 }
 
 
+def named(order):
+    """Return what an order of groups names, one after the other."""
+    return [part.split()[0] for part in order.split(",")] if order else []
+
+
+def is_additive(spec):
+    """Tell whether an aggregate of several groups together follows from those of each."""
+    name, _sep, function = spec.partition(":")
+    return name == "__count" or function in ("sum", "sum_currency", "array_agg_distinct")
+
+
+def by_group(rows, depth):
+    """Return [(the first ``depth`` values, rows that begin with them)], in the order of the rows."""
+    groups = {}
+    for row in rows:
+        # no number at all is another group than the number 0
+        groups.setdefault(tuple((value is False, value) for value in row[:depth]), []).append(row)
+    return [(parts[0][:depth], parts) for parts in groups.values()]
+
+
+def money_of(spec, parts, depth, asked, rates):
+    """Return an aggregate of one group from its rows, one per currency.
+
+    :param str spec: the aggregate
+    :param parts: tuples of ``depth`` values of the group, the currency, and the values of ``asked``
+    :param dict rates: {currency id: units of it for one of the company's own}
+    """
+    name, _sep, function = spec.partition(":")
+    if function == "array_agg_distinct":
+        return sorted((part[depth].id or None for part in parts), key=lambda number: (number is None, number))
+    at = depth + 1 + asked.index(f"{name}:sum" if function == "sum_currency" else spec)
+    if function == "sum_currency":
+        return total(
+            spec, [part[at] and part[at] / (rates.get(part[depth].id) or 1) for part in parts]
+        )  # fmt: skip
+    return total(spec, [part[at] for part in parts])
+
+
+def total(spec, values):
+    """Return an aggregate of several groups together from those of each, see :func:`is_additive`.
+
+    Sums are added as decimal numbers, as PostgreSQL adds them.
+    """
+    if len(values) == 1:
+        return values[0]
+    if spec.endswith(":array_agg_distinct"):
+        return sorted({number for value in values for number in value}, key=lambda number: (number is None, number))
+    known = [value for value in values if value is not False]
+    if not known:
+        return values[0]
+    if any(isinstance(value, float) for value in known):
+        return float(sum(Decimal(str(value)) for value in known))
+    return sum(known)
+
+
 class DisciplineGrouped(models.AbstractModel):
     """Tables whose rows are many and whose groups are few.
 
@@ -76,14 +131,7 @@ class DisciplineGrouped(models.AbstractModel):
     def _read_group(self, domain, groupby=(), aggregates=(), having=(), offset=0, limit=None, order=None):
         plain = (domain, groupby, aggregates, having, offset, limit, order)
         currency = self._asked_currency(aggregates)
-        if (
-            not currency
-            or currency in groupby
-            or having
-            or offset
-            or limit
-            or not set(self._named(order)) <= {*groupby}
-        ):
+        if not currency or currency in groupby or having or offset or limit or not set(named(order)) <= {*groupby}:
             return super()._read_group(*plain)
         # a sum in the company's own currency is made from the sum
         asked = list(
@@ -95,13 +143,12 @@ class DisciplineGrouped(models.AbstractModel):
             )
         )
         rows = super()._read_group(domain, [*groupby, currency], asked, order=order)
-        groups = self._by_group(rows, len(groupby))
-        if not rows or (len(groups) < len(rows) and not all(map(self._is_additive, asked))):
+        groups = by_group(rows, len(groupby))
+        if not rows or (len(groups) < len(rows) and not all(map(is_additive, asked))):
             return super()._read_group(*plain)
-        rates = self._rates(self.env["res.currency"].union(*(row[len(groupby)] for row in rows)))
+        rates = self._rates_of_today(self.env["res.currency"].union(*(row[len(groupby)] for row in rows)))
         return [
-            (*key, *(self._money_of(spec, parts, len(groupby), asked, rates) for spec in aggregates))
-            for key, parts in groups
+            (*key, *(money_of(spec, parts, len(groupby), asked, rates) for spec in aggregates)) for key, parts in groups
         ]
 
     def _read_group_select(self, aggregate_spec, query):
@@ -110,7 +157,7 @@ class DisciplineGrouped(models.AbstractModel):
         if function != "sum_currency" or self._fields[name].type != "monetary":
             return super()._read_group_select(aggregate_spec, query)
         currencies = self.env["res.currency"].sudo().with_context(active_test=False).search([], order="id")
-        rates = [(number, rate) for number, rate in self._rates(currencies).items() if rate not in (0, 1)]
+        rates = [(number, rate) for number, rate in self._rates_of_today(currencies).items() if rate not in (0, 1)]
         amount = self._field_to_sql(self._table, name, query)
         if not rates:
             return SQL("SUM(%s)", amount)
@@ -119,19 +166,19 @@ class DisciplineGrouped(models.AbstractModel):
         return SQL("SUM(%s / CASE %s %s ELSE 1 END)", amount, currency, cases)
 
     @api.model
-    def _rates(self, currencies):
+    def _rates_of_today(self, currencies):
         """Return {currency id: today's units of it for one of the company's own}, see ``res.currency``."""
         return currencies.sudo()._get_rates(self.env.company, fields.Date.context_today(self))
 
     @api.model
     def _read_grouping_sets(self, domain, grouping_sets, aggregates=(), order=None):
         deepest = max(grouping_sets, key=len, default=())
-        named = self._named(order)
+        names = named(order)
         if (
             not deepest
-            or named != list(deepest[: len(named)])
+            or names != list(deepest[: len(names)])
             or not all(list(groupby) == list(deepest[: len(groupby)]) for groupby in grouping_sets)
-            or not all(map(self._is_additive, aggregates))
+            or not all(map(is_additive, aggregates))
             or not all(self._is_simple(spec) for spec in deepest)
         ):
             return super()._read_grouping_sets(domain, grouping_sets, aggregates, order)
@@ -140,20 +187,15 @@ class DisciplineGrouped(models.AbstractModel):
             return super()._read_grouping_sets(domain, grouping_sets, aggregates, order)
         levels = []
         for groupby in grouping_sets:
-            groups = self._by_group(rows, len(groupby))
+            groups = by_group(rows, len(groupby))
             levels.append(
                 [
-                    (*key, *(self._total(spec, [part[len(deepest) + place] for part in parts])
+                    (*key, *(total(spec, [part[len(deepest) + place] for part in parts])
                              for place, spec in enumerate(aggregates)))
                     for key, parts in groups
                 ]
             )  # fmt: skip
         return levels
-
-    @api.model
-    def _named(self, order):
-        """Return what an order of groups names, one after the other."""
-        return [part.split()[0] for part in order.split(",")] if order else []
 
     @api.model
     def _asked_currency(self, aggregates):
@@ -169,57 +211,7 @@ class DisciplineGrouped(models.AbstractModel):
         return field.name if field and field.type == "many2one" and field.comodel_name == "res.currency" else None
 
     @api.model
-    def _is_additive(self, spec):
-        """Tell whether an aggregate of several groups together follows from those of each."""
-        name, _sep, function = spec.partition(":")
-        return name == "__count" or function in ("sum", "sum_currency", "array_agg_distinct")
-
-    @api.model
     def _is_simple(self, spec):
         """Tell whether rows grouped by this stand in one group each: not by several labels of theirs."""
         field = self._fields.get(spec.partition(":")[0])
         return bool(field) and field.type not in ("many2many", "properties")
-
-    @api.model
-    def _by_group(self, rows, depth):
-        """Return [(the first ``depth`` values, rows that begin with them)], in the order of the rows."""
-        groups = {}
-        for row in rows:
-            # no number at all is another group than the number 0
-            groups.setdefault(tuple((value is False, value) for value in row[:depth]), []).append(row)
-        return [(parts[0][:depth], parts) for parts in groups.values()]
-
-    @api.model
-    def _money_of(self, spec, parts, depth, asked, rates):
-        """Return an aggregate of one group from its rows, one per currency.
-
-        :param str spec: the aggregate
-        :param parts: tuples of ``depth`` values of the group, the currency, and the values of ``asked``
-        :param dict rates: {currency id: units of it for one of the company's own}
-        """
-        name, _sep, function = spec.partition(":")
-        if function == "array_agg_distinct":
-            return sorted((part[depth].id or None for part in parts), key=lambda number: (number is None, number))
-        at = depth + 1 + asked.index(f"{name}:sum" if function == "sum_currency" else spec)
-        if function == "sum_currency":
-            return self._total(
-                spec, [part[at] and part[at] / (rates.get(part[depth].id) or 1) for part in parts]
-            )  # fmt: skip
-        return self._total(spec, [part[at] for part in parts])
-
-    @api.model
-    def _total(self, spec, values):
-        """Return an aggregate of several groups together from those of each, see :meth:`_is_additive`.
-
-        Sums are added as decimal numbers, as PostgreSQL adds them.
-        """
-        if len(values) == 1:
-            return values[0]
-        if spec.endswith(":array_agg_distinct"):
-            return sorted({number for value in values for number in value}, key=lambda number: (number is None, number))
-        known = [value for value in values if value is not False]
-        if not known:
-            return values[0]
-        if any(isinstance(value, float) for value in known):
-            return float(sum(Decimal(str(value)) for value in known))
-        return sum(known)

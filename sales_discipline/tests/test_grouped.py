@@ -152,6 +152,28 @@ class TestGrouped(DisciplineCommon):
                 self.rows._read_group(domain, [], MONEY), BaseModel._read_group(self.rows, domain, [], MONEY)
             )
 
+    def test_money_of_every_such_model_is_answered_on_every_way(self):
+        registry = self.env.registry
+        asked = 0
+        for name in sorted(registry.models):
+            model = self.env[name]
+            if model._abstract or not issubclass(registry[name], registry["discipline.grouped"]):
+                continue
+            described = model.fields_get(attributes=["type", "aggregator", "currency_field"])
+            for field, what in described.items():
+                if what["type"] != "monetary" or not what.get("aggregator"):
+                    continue
+                money = (f"{field}:sum", f"{what['currency_field']}:array_agg_distinct", f"{field}:sum_currency")
+                for limit in (None, 5):
+                    with self.subTest(model=name, field=field, limit=limit):
+                        request = ([], ["company_id"], ("__count", *money), (), 0, limit, None)
+                        if "company_id" not in model._fields:
+                            request = ([], [], *request[2:])
+                        groups = model._read_group(*request)
+                        self._assert_same(groups, BaseModel._read_group(model, *request), request)
+                        asked += 1
+        self.assertGreater(asked, 20)
+
     def test_what_a_pivot_asks_takes_two_statements_however_deep_it_is(self):
         # the rows by group and currency, and the rates
         for depth in (1, 2, 3):
