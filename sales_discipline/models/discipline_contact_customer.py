@@ -13,30 +13,29 @@ class DisciplineContact(models.Model):
 
     def _after_log(self):
         super()._after_log()
-        self._plan_next(written=True)
+        self._plan_next()
         self._tell_strangers()
 
     def _after_join(self):
         super()._after_join()
-        # whoever logs by hand chooses the next day himself: what the program had planned gives way
-        self.sudo().filtered(lambda row: "manual" in row.source_ids.mapped("source"))._plan_next()
+        self._told_by_hand()._plan_next()
 
-    def _plan_next(self, *, written=False):
-        """Plan the next contact with these contacts' customers; what was planned for the one just made is taken back.
+    def _told_by_hand(self):
+        """Return those of these contacts that somebody has logged by hand as well.
 
-        A contact that does not count leaves the plan as it is.
+        He chooses the next day himself: what the program had planned gives way.
+        """
+        return self.sudo().filtered(lambda row: "manual" in row.source_ids.mapped("source"))
 
-        :param bool written: the customers' rows are in line already, see :meth:`_done_with`
+    def _plan_next(self):
+        """Plan the next contact with these contacts' customers; the activity of the one just made is removed.
+
+        A contact that does not count leaves the plan as it is. The customers' rows are in line already, see
+        :meth:`_done_with`.
         """
         planning = self.env["discipline.planning"].sudo()
-        customers = set(self.sudo().mapped("customer_ref"))
-        done = set(self.sudo().filtered("counted").mapped("customer_ref"))
-        if written:
-            planning._drop_activities(done)
-        else:
-            planning._resume(customers)
-            planning._drop_planned(done)
-        planning._plan_customers(customers)
+        planning._drop_activities(set(self.sudo().filtered("counted").mapped("customer_ref")))
+        planning._plan_customers(set(self.sudo().mapped("customer_ref")))
 
     def _tell_strangers(self):
         """Tell both sides of a contact that somebody else than the responsible manager made: it does not count.

@@ -212,7 +212,7 @@ class DisciplineContact(models.Model):
         self._settle_outside_open_periods(new=False)
         # it touches the customers' rows: of two workers that tell of one contact at once the later one is retried, and
         # then finds the row that the other has written
-        self._judge_customers(self.mapped("customer_ref"))
+        self._judge_customers(self.mapped("customer_ref"), made=self._told_by_hand())
 
     # ------------------------------------------------------------------
     # A source that is taken back

@@ -48,9 +48,7 @@ def money_of(spec, parts, depth, asked, rates):
         return sorted((part[depth].id or None for part in parts), key=lambda number: (number is None, number))
     at = depth + 1 + asked.index(f"{name}:sum" if function == "sum_currency" else spec)
     if function == "sum_currency":
-        return total(
-            spec, [part[at] and part[at] / (rates.get(part[depth].id) or 1) for part in parts]
-        )  # fmt: skip
+        return total(spec, [part[at] and part[at] / (rates.get(part[depth].id) or 1) for part in parts])
     return total(spec, [part[at] for part in parts])
 
 

@@ -472,20 +472,6 @@ class DisciplinePlanning(models.AbstractModel):
             ).unlink()
 
     @api.model
-    def _resume(self, partner_ids):
-        """A contact was logged: the reason why none was planned holds no longer."""
-        self.env["discipline.customer"].flush_model(["no_next_reason"])
-        self.env.cr.execute(
-            SQL(
-                "UPDATE discipline_customer SET no_next_reason = NULL, no_next_by_id = NULL, no_next_on = NULL "
-                "WHERE partner_id = ANY(%s) AND no_next_reason IS NOT NULL",
-                list(partner_ids),
-            )
-        )
-        if self.env.cr.rowcount:
-            self.env["discipline.customer"].invalidate_model(["no_next_reason", "no_next_by_id", "no_next_on"])
-
-    @api.model
     def _follow_managers(self, partner_ids=None):
         """Give the program's own activities to the customers' present managers; nobody's customers have none.
 

@@ -104,7 +104,7 @@ class TestGrouped(DisciplineCommon):
                                 mine, odoos = sorted(mine, key=str), sorted(odoos, key=str)
                             self._assert_same(mine, odoos, asked)
 
-    def test_a_rate_of_the_future_is_not_used_yet_on_no_way(self):
+    def test_a_rate_of_the_future_is_not_used_yet_on_any_way(self):
         def sums():
             asked = (self.domain, ["company_id"], MONEY[1:], (), 0)
             return [
