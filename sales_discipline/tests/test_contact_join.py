@@ -79,6 +79,22 @@ class TestContactJoin(JoinCommon):
     # ------------------------------------------------------------------
     # two ways, one row
 
+    def test_the_plan_gives_way_to_whoever_tells_of_the_call_by_hand_and_to_nobody_else(self):
+        call = self._call()
+        row = self.customer.discipline_id
+        row._plan_none("They build till spring")
+        # what an activity says of the same call changes nothing
+        self._plan()._action_done()
+        self.assertEqual(self._standing(), call)
+        self.assertEqual((row.no_next_reason, row.next_contact_date), ("They build till spring", False))
+        self.Contact.sudo()._log(
+            [{"partner_id": self.customer.id, "user_id": self.anna.id, "channel_id": self.call.id, "source": "manual"}]
+        )
+        self.assertEqual(self._standing(), call)
+        self.assertIn("manual", self._sources(call))
+        self.assertEqual((row.no_next_reason, row.next_planned), (False, True))
+        self.assertGreater(row.next_contact_date, TODAY)
+
     def test_a_call_that_was_logged_by_hand_takes_what_telephony_knows_better(self):
         by_hand = self._dialog("He signs on Friday", when=NOW)
         call = self._call(when=NOW - timedelta(minutes=12), duration=7.5, direction="in", note="Line 2")
